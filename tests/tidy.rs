@@ -181,6 +181,7 @@ fn every_setting_is_read_in_one_place_and_explained_in_the_readme() {
     let cli = files.iter().filter(|(path, _)| room(path) == "cli").map(|(_, text)| text.as_str());
     let cli: String = cli.collect();
     let readme = files.get("README.md").map(String::as_str);
+    assert!(readme.is_some() || !files.contains_key("src/server.rs"), "README.md is missing");
     let speaks = |path: &str| {
         path.starts_with("src/")
             || path.starts_with("tests/") && path != THIS
@@ -524,6 +525,8 @@ mod examples {
         assert_eq!(complaints(length("src/a.rs", &long), 501), 1);
         let tests = "fn f() {}\n".repeat(499) + "#[cfg(test)]\nmod tests {\n    // a\n}\n";
         assert_eq!(complaints(length("src/a.rs", &tests), 0), 0);
+        let expecting = tests.replace("mod", "#[expect(\n    unused\n)]\nmod");
+        assert_eq!(complaints(length("src/a.rs", &expecting), 0), 0);
         let two = format!("{tests}{tests}");
         assert_eq!(complaints(length("src/a.rs", &two), 998), 1);
         assert_eq!(complaints(width("a.sql", &format!("\n-- {}", "é".repeat(98))), 2), 1);

@@ -33,6 +33,7 @@ fn walk(root: &Path, folder: &Path) -> Vec<String> {
     files.iter().filter_map(|path| named(path)).chain(deeper).collect()
 }
 
+/// The Rust files whose paths begin with one of `under`.
 pub fn rust<'a>(
     files: &'a BTreeMap<String, String>,
     under: &[&str],
@@ -57,6 +58,7 @@ pub struct Layers {
     pub quoted: String,
 }
 
+/// Takes a Rust text apart; raw strings, nested comments and lifetimes are told from each other.
 pub fn layers(text: &str) -> Layers {
     let chars: Vec<char> = text.chars().collect();
     let mut layers = Layers { code: String::new(), quoted: String::new() };
@@ -182,10 +184,10 @@ pub fn crate_paths(code: &str) -> Vec<(usize, &str)> {
 /// Where `needle` stands as words of its own: `rand` is not found in `operand` or `rand_core`.
 pub fn find(text: &str, needle: &str) -> Vec<usize> {
     let starts = text.match_indices(needle).map(|(at, _)| at);
+    let (first, last) = (needle.starts_with(is_word), needle.ends_with(is_word));
     let whole = |at: &usize| {
         let (before, after) = (&text[..*at], &text[at + needle.len()..]);
-        !(needle.starts_with(is_word) && before.ends_with(is_word))
-            && !(needle.ends_with(is_word) && after.starts_with(is_word))
+        (!first || !before.ends_with(is_word)) && (!last || !after.starts_with(is_word))
     };
     starts.filter(whole).collect()
 }
@@ -207,10 +209,12 @@ pub fn in_use(code: &str, at: usize) -> bool {
     before.ends_with("use") || before.ends_with("extern crate")
 }
 
+/// A complaint about the place `at` in `text`.
 pub fn at_line(path: &str, text: &str, at: usize, problem: &str) -> String {
     format!("{path}:{}: {problem}", text[..at].matches('\n').count() + 1)
 }
 
+/// A complaint for each place where one of `words` stands.
 pub fn banned(path: &str, text: &str, words: &[&str], remedy: &str) -> Vec<String> {
     let complain = |word: &&str| {
         let problem = format!("`{word}`: {remedy}");
@@ -239,7 +243,7 @@ pub fn inline_tests(text: &str) -> usize {
             continue;
         }
         let module: Vec<&str> = lines.clone().take_while(|line| line.trim_end() != "}").collect();
-        let head = module.iter().find(|line| !line.starts_with("#["));
+        let head = module.iter().find(|line| line.starts_with(char::is_alphabetic));
         if head.is_some_and(|line| line.starts_with("mod ") && line.contains('{')) {
             count += module.len() + 2;
             lines.nth(module.len());
