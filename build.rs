@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: &[&str] =
-    &["potts/v1/project_service.proto", "potts/v1/issue_service.proto", "potts/v1/event_service.proto"];
+const FILES: &[&str] = &[
+    "potts/v1/project_service.proto",
+    "potts/v1/issue_service.proto",
+    "potts/v1/event_service.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=migrations");
 
     let descriptors = protox::compile(FILES, ["proto"])?;
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
 
     tonic_prost_build::configure()

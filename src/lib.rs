@@ -1,1 +1,5 @@
+//! Potts tracks effort that spans people, teams and machines.
+
+pub mod domain;
 pub mod proto;
+pub mod store;

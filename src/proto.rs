@@ -8,6 +8,7 @@
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     clippy::large_enum_variant,
+    clippy::too_many_lines,
     clippy::doc_lazy_continuation,
     unused_qualifications,
     reason = "generated code does not follow our lints"

@@ -1,0 +1,2 @@
+drop table counters;
+drop table projects;

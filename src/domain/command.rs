@@ -1,0 +1,167 @@
+//! Commands: a change that somebody wants, whichever door it came through.
+//!
+//! A command is all or nothing. `decide` of a [`Verb`] is pure: loaded rows, the command and the
+//! time go in; new rows and events, or a typed refusal, come out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::definition::Definitions;
+use super::error::Result;
+use super::event::Event;
+use super::issue::{
+    CloseIssue, CreateIssue, DeleteIssue, Issue, ReopenIssue, TransitionIssue, UndeleteIssue,
+    UpdateIssue,
+};
+use super::message::ReceiveMessage;
+use super::name::{ActorName, MessageName, ProjectId};
+use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use super::working_set::{Change, Footprint, WorkingSet};
+
+/// A rule: what a command needs, and what it does.
+pub trait Decide {
+    /// The project it belongs to.
+    fn project(&self) -> &ProjectId;
+
+    /// The rows it needs, and the definitions.
+    fn footprint(&self) -> Footprint;
+
+    /// Whether it changes what other commands are decided by.
+    fn changes_definition(&self) -> bool {
+        false
+    }
+
+    /// What it does.
+    fn decide(&self, at: &At<'_>) -> Result<Decision>;
+}
+
+macro_rules! verbs {
+    ($($verb:ident),* $(,)?) => {
+        /// One variant per changing call.
+        #[derive(Clone, Debug)]
+        pub enum Verb { $(#[doc = concat!("See [`", stringify!($verb), "`].")] $verb($verb),)* }
+
+        $(impl From<$verb> for Verb {
+            fn from(verb: $verb) -> Verb {
+                Verb::$verb(verb)
+            }
+        })*
+
+        impl Verb {
+            /// Its rule.
+            pub fn rule(&self) -> &dyn Decide {
+                match self { $(Verb::$verb(verb) => verb,)* }
+            }
+        }
+    };
+}
+
+verbs! {
+    CreateProject, UpdateProject, DeleteProject,
+    CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
+    TransitionIssue, CloseIssue, ReopenIssue,
+    ReceiveMessage,
+}
+
+/// Everything a decision may look at.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// The rows of the footprint as they are now.
+    pub rows: &'a WorkingSet,
+    /// The definitions of the footprint.
+    pub definitions: &'a Definitions,
+    /// The time of the batch, by the clock of the database.
+    pub now: Timestamp,
+    /// Who asks.
+    pub caller: &'a ActorName,
+    /// What ids are made from: unique per command, so that `decide` needs no source of randomness.
+    pub seed: Uuid,
+}
+
+impl At<'_> {
+    /// The `n`-th id of this command: a UUIDv7 of its time, the rest drawn from the seed.
+    pub fn uid(&self, n: u32) -> Uuid {
+        let mut hash = Sha256::new();
+        hash.update(self.caller.as_str());
+        hash.update(self.seed);
+        hash.update(n.to_be_bytes());
+        let drawn: [u8; 32] = hash.finalize().into();
+        let mut random = [0; 10];
+        random.iter_mut().zip(drawn).for_each(|(to, from)| *to = from);
+        let millis = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}
+
+impl fmt::Debug for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("At").field("now", &self.now).field("caller", &self.caller).finish()
+    }
+}
+
+/// What a command does.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// New values of rows.
+    pub changes: Vec<Change>,
+    /// What happened; empty exactly if nothing changed.
+    pub events: Vec<Event>,
+    /// What the caller is answered.
+    pub resource: Resource,
+}
+
+impl Decision {
+    /// Nothing happens: it is so already.
+    pub fn unchanged(resource: impl Into<Resource>) -> Decision {
+        Decision { changes: Vec::new(), events: Vec::new(), resource: resource.into() }
+    }
+
+    /// Whether it does anything.
+    pub fn changed(&self) -> bool {
+        !self.events.is_empty()
+    }
+}
+
+/// What a command was about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resource {
+    /// A project.
+    Project(Arc<Project>),
+    /// An issue.
+    Issue(Arc<Issue>),
+    /// A message, by its name.
+    Message(MessageName),
+}
+
+impl Resource {
+    /// Its name: what a retry of the command is answered by.
+    pub fn name(&self) -> String {
+        match self {
+            Resource::Project(project) => project.id.to_string(),
+            Resource::Issue(issue) => issue.name.to_string(),
+            Resource::Message(name) => name.to_string(),
+        }
+    }
+}
+
+impl From<Arc<Project>> for Resource {
+    fn from(project: Arc<Project>) -> Resource {
+        Resource::Project(project)
+    }
+}
+
+impl From<Arc<Issue>> for Resource {
+    fn from(issue: Arc<Issue>) -> Resource {
+        Resource::Issue(issue)
+    }
+}
+
+impl From<MessageName> for Resource {
+    fn from(name: MessageName) -> Resource {
+        Resource::Message(name)
+    }
+}

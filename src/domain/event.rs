@@ -1,0 +1,248 @@
+//! Events: the catalogue of what can happen, and the facts themselves.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::cloud_event::CloudEvent;
+use super::error::{Error, Reason, Result, quoted};
+use super::name::{ActorName, ProjectId};
+use super::value::Fields;
+
+/// A place in the log: dense from 1; 0 is the place before the first event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Seq(pub i64);
+
+impl Seq {
+    /// The place of the event after this one.
+    pub fn next(self) -> Seq {
+        Seq(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What kind of event it is: a function of its type. The numbers are those of the contract and of
+/// the log table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EventClass {
+    /// The state of an object changed.
+    Object = 1,
+    /// Another service said something.
+    Service = 2,
+    /// A measured value changed.
+    Environment = 3,
+    /// A point in time was reached.
+    Time = 4,
+    /// Worth a note; changes no state that others act on.
+    System = 5,
+}
+
+impl EventClass {
+    /// The number that is stored and sent.
+    pub fn number(self) -> i16 {
+        match self {
+            EventClass::Object => 1,
+            EventClass::Service => 2,
+            EventClass::Environment => 3,
+            EventClass::Time => 4,
+            EventClass::System => 5,
+        }
+    }
+
+    /// The class of that number.
+    pub fn of_number(number: i32) -> Option<EventClass> {
+        use EventClass::{Environment, Object, Service, System, Time};
+        [Object, Service, Environment, Time, System]
+            .into_iter()
+            .find(|class| i32::from(class.number()) == number)
+    }
+}
+
+macro_rules! catalogue {
+    ($($variant:ident = $name:literal, $class:ident, $description:literal;)*) => {
+        /// What can happen.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum EventType { $(#[doc = $description] $variant,)* }
+
+        impl EventType {
+            /// The whole catalogue, by name.
+            pub const ALL: &[EventType] = &[$(EventType::$variant,)*];
+
+            /// The name that is stored and sent.
+            pub fn as_str(self) -> &'static str {
+                match self { $(EventType::$variant => $name,)* }
+            }
+
+            /// Its class.
+            pub fn class(self) -> EventClass {
+                match self { $(EventType::$variant => EventClass::$class,)* }
+            }
+
+            /// What happened, and what its data holds.
+            pub fn description(self) -> &'static str {
+                match self { $(EventType::$variant => $description,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    IssueClosed = "issue.closed", Object,
+        "An issue was closed. data: resolution, message.";
+    IssueCreated = "issue.created", Object,
+        "An issue was created. after: all its fields.";
+    IssueDeleted = "issue.deleted", Object,
+        "An issue was hidden.";
+    IssueDescribed = "issue.described", System,
+        "The title, the description or the annotations of an issue changed. data: changed[].";
+    IssueReopened = "issue.reopened", Object,
+        "A closed issue was opened again. data: message.";
+    IssueTransitioned = "issue.transitioned", Object,
+        "An issue got another status. data: transition, from, to, from_category, to_category, message.";
+    IssueUndeleted = "issue.undeleted", Object,
+        "A hidden issue was brought back.";
+    IssueUpdated = "issue.updated", Object,
+        "Fields of an issue changed that others may act on. data: changed[].";
+    MessageReceived = "message.received", Service,
+        "Another service sent a message. data: message, source, id, type, subject. payload: as sent.";
+    ProjectCreated = "project.created", System,
+        "A project was created. after: all its fields.";
+    ProjectDeleted = "project.deleted", System,
+        "A project was deleted, with all its issues.";
+    ProjectUpdated = "project.updated", System,
+        "Fields of a project changed. data: changed[].";
+}
+
+/// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// What.
+    pub kind: EventType,
+    /// Where; none is the installation.
+    pub project: Option<ProjectId>,
+    /// To what, by name.
+    pub subject: String,
+    /// The issue it belongs to, else the subject.
+    pub root: String,
+    /// The version of the subject afterwards; 0 where the subject did not change.
+    pub version: i64,
+    /// How often the status of the subject has changed, afterwards.
+    pub step: i64,
+    /// When it happened where it happened, if that was said.
+    pub event_time: Option<Timestamp>,
+    /// The changed fields as they were.
+    pub before: Fields,
+    /// The changed fields as they are.
+    pub after: Fields,
+    /// What else there is to say.
+    pub data: Fields,
+    /// The message as it was sent.
+    pub payload: Option<CloudEvent>,
+}
+
+/// What the ledger adds to an event when it records it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recorded {
+    /// The id of the event.
+    pub id: Uuid,
+    /// Who caused it.
+    pub actor: ActorName,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+}
+
+/// Which event types to take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EventPattern {
+    /// Exactly that one.
+    Exact(String),
+    /// All of a noun: `issue.*`. Holds the noun.
+    Noun(String),
+    /// All.
+    All,
+}
+
+impl EventPattern {
+    /// Takes `issue.closed`, `issue.*` or `*`. One that no known type matches is refused: it would
+    /// wait for ever.
+    pub fn parse(field: &str, pattern: &str) -> Result<EventPattern> {
+        let parsed = match pattern.strip_suffix(".*") {
+            _ if pattern == "*" => EventPattern::All,
+            Some(noun) => EventPattern::Noun(noun.into()),
+            None => EventPattern::Exact(pattern.into()),
+        };
+        if !EventType::ALL.iter().any(|known| parsed.takes(known.as_str())) {
+            return Err(Error::Invalid {
+                reason: Reason::EventTypeUnknown,
+                field: field.into(),
+                problem: format!("no event type matches {}", quoted(pattern)),
+            });
+        }
+        Ok(parsed)
+    }
+
+    /// Whether it takes that type.
+    pub fn takes(&self, kind: &str) -> bool {
+        match self {
+            EventPattern::Exact(exact) => exact == kind,
+            EventPattern::Noun(noun) => noun_of(kind) == noun,
+            EventPattern::All => true,
+        }
+    }
+}
+
+/// The first word of a type.
+fn noun_of(kind: &str) -> &str {
+    kind.split('.').next().unwrap_or(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_sorted_and_well_formed() {
+        let names: Vec<_> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+
+        assert!(names.is_sorted());
+        assert!(names.iter().all(|name| name.split('.').count() == 2), "noun.verb: {names:?}");
+    }
+
+    #[test]
+    fn patterns_take_what_they_say() {
+        let takes =
+            |pattern: &str, kind| EventPattern::parse("types", pattern).unwrap().takes(kind);
+
+        assert!(takes("issue.closed", "issue.closed") && !takes("issue.closed", "issue.created"));
+        assert!(takes("issue.*", "issue.closed") && !takes("issue.*", "project.created"));
+        assert!(takes("*", "project.created"));
+    }
+
+    #[test]
+    fn patterns_that_match_nothing_are_refused() {
+        for wrong in
+            ["", "issue", "issue.", "issue.clos*", "*.closed", "iss*", "ISSUE.*", ".*", "**"]
+        {
+            let error = EventPattern::parse("types", wrong).unwrap_err();
+            assert_eq!(error.reason(), Reason::EventTypeUnknown, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn class_numbers_read_back() {
+        for kind in EventType::ALL {
+            let number = i32::from(kind.class().number());
+            assert_eq!(EventClass::of_number(number), Some(kind.class()));
+        }
+        assert_eq!(EventClass::of_number(0), None);
+        assert_eq!(EventClass::of_number(6), None);
+    }
+}

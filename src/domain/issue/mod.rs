@@ -1,0 +1,187 @@
+//! Issues: what holds the state of a matter.
+
+mod edit;
+mod hide;
+mod moves;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use edit::{CreateIssue, IssueEdit, UpdateIssue};
+pub use hide::{DeleteIssue, UndeleteIssue};
+pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution};
+
+use super::command::{At, Decision};
+use super::error::{Error, Reason, Result, not_found};
+use super::etag;
+use super::event::{Event, EventType};
+use super::name::{ActorName, IssueName};
+use super::value::Fields;
+use super::workflow::{Category, SIMPLE, Workflow};
+use super::working_set::{Footprint, Noun};
+
+/// How long a deleted issue can be brought back.
+pub const RESTORABLE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Something that needs effort.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Issue {
+    /// Where it is kept, and its number there.
+    pub name: IssueName,
+    /// Given by the server.
+    pub uid: Uuid,
+    /// Counts every change, from 1.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who created it.
+    pub creator: ActorName,
+    /// One line.
+    pub title: String,
+    /// Text.
+    pub description: String,
+    /// The id of its workflow.
+    pub workflow: String,
+    /// A status of that workflow.
+    pub status: String,
+    /// How it ended; empty while open.
+    pub resolution: String,
+    /// 1, the highest, to 5; 0 is not set.
+    pub priority: i16,
+    /// Data of the matter.
+    pub parameters: Fields,
+    /// Notes for tools.
+    pub annotations: BTreeMap<String, String>,
+    /// When it ought to be done.
+    pub due_at: Option<Timestamp>,
+    /// The plan it belongs to.
+    pub milestone: String,
+    /// When it was closed; none while open.
+    pub closed_at: Option<Timestamp>,
+    /// How often its status has changed.
+    pub step: i64,
+    /// When it was hidden.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Noun for Issue {
+    type Key = IssueName;
+
+    fn key(&self) -> IssueName {
+        self.name.clone()
+    }
+}
+
+impl Issue {
+    /// Its workflow.
+    pub fn workflow(&self) -> &'static Workflow {
+        Workflow::built_in(&self.workflow).unwrap_or(&SIMPLE)
+    }
+
+    /// What its status means.
+    pub fn category(&self) -> Category {
+        self.workflow().status(&self.status).map_or(Category::InProgress, |status| status.category)
+    }
+
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        self.closed_at.is_some()
+    }
+
+    /// Until when it can be brought back, if it is hidden.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.deleted_at.map(|at| at + RESTORABLE)
+    }
+
+    /// The fields that events tell the changes of, by their names in the contract.
+    fn fields(&self) -> [(&'static str, Value); 10] {
+        [
+            ("title", json!(self.title)),
+            ("description", json!(self.description)),
+            ("status", json!(self.status)),
+            ("resolution", json!(self.resolution)),
+            ("priority", json!(self.priority)),
+            ("parameters", Value::Object(self.parameters.clone())),
+            ("annotations", json!(self.annotations)),
+            ("due_time", self.due_at.map_or(Value::Null, |at| json!(at.to_string()))),
+            ("milestone", json!(self.milestone)),
+            ("workflow", json!(self.workflow)),
+        ]
+    }
+
+    fn event(&self, kind: EventType) -> Event {
+        let name = self.name.to_string();
+        Event {
+            kind,
+            project: Some(self.name.project.clone()),
+            subject: name.clone(),
+            root: name,
+            version: self.version,
+            step: self.step,
+            event_time: None,
+            before: Fields::new(),
+            after: Fields::new(),
+            data: Fields::new(),
+            payload: None,
+        }
+    }
+
+    /// An event that tells the change of the fields that `told` picks.
+    fn event_of_change(&self, kind: EventType, old: &Issue, told: impl Fn(&str) -> bool) -> Event {
+        let mut event = self.event(kind);
+        for ((name, was), (_, is)) in old.fields().into_iter().zip(self.fields()) {
+            if was != is && told(name) {
+                event.before.insert(name.into(), was);
+                event.after.insert(name.into(), is);
+            }
+        }
+        event
+    }
+}
+
+/// What a command on one issue needs.
+fn footprint(name: &IssueName) -> Footprint {
+    Footprint {
+        issues: [name.clone()].into(),
+        uses: [name.project.clone()].into(),
+        ..Footprint::default()
+    }
+}
+
+/// An issue that is there, of the version that the caller saw.
+fn live<'a>(at: &At<'a>, name: &IssueName, etag: Option<&str>) -> Result<&'a Arc<Issue>> {
+    let issue = known(at, name)?;
+    if issue.deleted_at.is_some() {
+        return Err(not_found(name));
+    }
+    etag::check(etag, issue.version, name)?;
+    Ok(issue)
+}
+
+/// An issue that is there, or hidden and can be brought back.
+fn known<'a>(at: &At<'a>, name: &IssueName) -> Result<&'a Arc<Issue>> {
+    at.definitions.project(&name.project)?;
+    let issue = at.rows.issues.get(name);
+    let issue = issue.filter(|issue| issue.expires_at().is_none_or(|end| at.now < end));
+    issue.ok_or_else(|| not_found(name))
+}
+
+fn closed(name: &IssueName) -> Error {
+    Error::Refused {
+        reason: Reason::IssueClosed,
+        subject: name.to_string(),
+        rule: "it is closed; reopen it first".into(),
+    }
+}
+
+/// The decision that puts a new value of an issue in place of the old one.
+fn becomes(new: Issue, events: Vec<Event>) -> Decision {
+    let new = Arc::new(new);
+    Decision { changes: vec![Arc::clone(&new).into()], events, resource: new.into() }
+}

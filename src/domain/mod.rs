@@ -1,0 +1,20 @@
+//! The nouns, the commands, the events, and the rules that decide.
+//!
+//! Knows nobody: no database, no network, no clock, no randomness. What a rule needs is handed to
+//! it.
+
+pub mod cloud_event;
+pub mod command;
+pub mod counter;
+pub mod definition;
+pub mod error;
+pub mod etag;
+pub mod event;
+pub mod filter;
+pub mod issue;
+pub mod message;
+pub mod name;
+pub mod project;
+pub mod value;
+pub mod workflow;
+pub mod working_set;

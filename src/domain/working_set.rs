@@ -1,0 +1,160 @@
+//! What a batch of commands has loaded, and what its decisions have made of it so far.
+//!
+//! A command says in advance what it needs, its [`Footprint`]; the ledger loads and locks that. A
+//! decision reads current values and answers with new ones, which are applied only if it succeeds:
+//! so a later command of the batch sees what an earlier one did, and never what one was refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::counter::Counter;
+use super::definition::{DefinitionKey, DefinitionVersion};
+use super::issue::Issue;
+use super::message::KnownMessage;
+use super::name::ProjectId;
+use super::project::Project;
+
+/// A thing that is stored in rows and changed by commands.
+pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
+    /// What identifies it. The order of keys is the order in which rows are locked.
+    type Key: Clone + Ord + std::fmt::Debug + Send + Sync;
+
+    /// Its key.
+    fn key(&self) -> Self::Key;
+}
+
+/// One row: as it was loaded, and as it is now. `None` is no such row.
+#[derive(Debug)]
+struct Row<N> {
+    loaded: Option<Arc<N>>,
+    current: Option<Arc<N>>,
+}
+
+/// The rows of one noun.
+#[derive(Debug)]
+pub struct Rows<N: Noun>(BTreeMap<N::Key, Row<N>>);
+
+impl<N: Noun> Default for Rows<N> {
+    fn default() -> Self {
+        Rows(BTreeMap::new())
+    }
+}
+
+impl<N: Noun> Rows<N> {
+    /// Takes what was found for the keys that were asked.
+    pub fn load(asked: &BTreeSet<N::Key>, found: Vec<N>) -> Rows<N> {
+        let mut rows: BTreeMap<_, _> =
+            asked.iter().map(|key| (key.clone(), Row { loaded: None, current: None })).collect();
+        for noun in found {
+            let noun = Arc::new(noun);
+            let row = Row { loaded: Some(Arc::clone(&noun)), current: Some(noun) };
+            let known = rows.insert(row.loaded.as_ref().map(|n| n.key()).expect("just set"), row);
+            assert!(known.is_some(), "the store answered a row that nobody asked for");
+        }
+        Rows(rows)
+    }
+
+    /// The current value of a row of the footprint.
+    ///
+    /// # Panics
+    /// If the key is not of the footprint: then nothing was locked, and nothing may be decided.
+    pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
+        let row = self.0.get(key);
+        row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// The value as it was loaded.
+    pub fn loaded(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.loaded.as_ref()
+    }
+
+    fn put(&mut self, noun: Arc<N>) {
+        let key = noun.key();
+        let row = self.0.get_mut(&key);
+        row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current = Some(noun);
+    }
+
+    /// Rows to insert and rows to update, by key.
+    pub fn changes(&self) -> (Vec<&N>, Vec<&N>) {
+        let mut changes = (Vec::new(), Vec::new());
+        for Row { loaded, current } in self.0.values() {
+            match (loaded, current) {
+                (None, Some(new)) => changes.0.push(&**new),
+                (Some(old), Some(new)) if !Arc::ptr_eq(old, new) => changes.1.push(&**new),
+                (_, _) => (),
+            }
+        }
+        changes
+    }
+}
+
+/// Every noun, in the order in which tables are locked and written. `store/lock_order.rs` repeats
+/// the names of the tables and is compared with this list.
+macro_rules! for_each_noun {
+    ($with:ident) => {
+        $with! {
+            counters: Counter,
+            definitions: DefinitionVersion,
+            projects: Project,
+            issues: Issue,
+            messages: KnownMessage,
+        }
+    };
+}
+
+pub(crate) use for_each_noun;
+
+macro_rules! working_set {
+    ($($rows:ident: $noun:ident,)*) => {
+        /// The rows that a batch has loaded and locked.
+        #[derive(Debug, Default)]
+        pub struct WorkingSet {
+            $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+        }
+
+        /// The rows that commands need.
+        #[derive(Clone, Debug, Default)]
+        pub struct Footprint {
+            $(#[doc = concat!("Keys of [`", stringify!($noun), "`].")]
+            pub $rows: BTreeSet<<$noun as Noun>::Key>,)*
+            /// Projects whose definitions the command is decided by, without changing them.
+            pub uses: BTreeSet<ProjectId>,
+        }
+
+        /// The new value of a row.
+        #[derive(Clone, Debug)]
+        pub enum Change { $(#[doc = concat!("Of a [`", stringify!($noun), "`].")] $noun(Arc<$noun>),)* }
+
+        $(impl From<Arc<$noun>> for Change {
+            fn from(noun: Arc<$noun>) -> Change {
+                Change::$noun(noun)
+            }
+        })*
+
+        impl WorkingSet {
+            /// Applies a decision.
+            pub fn apply(&mut self, changes: Vec<Change>) {
+                for change in changes {
+                    match change { $(Change::$noun(noun) => self.$rows.put(noun),)* }
+                }
+            }
+        }
+
+        impl Footprint {
+            /// Adds what another command needs.
+            pub fn add(&mut self, other: Footprint) {
+                $(self.$rows.extend(other.$rows);)*
+                self.uses.extend(other.uses);
+            }
+        }
+    };
+}
+
+for_each_noun!(working_set);
+
+impl Footprint {
+    /// The versions of the definitions that are used.
+    pub fn definition_keys(&self) -> impl Iterator<Item = DefinitionKey> {
+        self.uses.iter().cloned().map(DefinitionKey::project)
+    }
+}

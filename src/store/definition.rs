@@ -1,0 +1,80 @@
+//! The table `definition_versions`.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::sql_types::{Array, BigInt, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::stored;
+use super::table::{Table, assert_written};
+use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion};
+
+prepared!(
+    Lock(projects: Vec<&'a str> => Array<Text>, kinds: Vec<&'a str> => Array<Text>)
+        -> (Text, Text, BigInt),
+    "select d.project, d.kind, d.version from definition_versions d \
+     join unnest({projects}, {kinds}) as u (project, kind) using (project, kind) \
+     order by d.project, d.kind for no key update of d"
+);
+
+prepared!(
+    Insert(
+        projects: Vec<&'a str> => Array<Text>,
+        kinds: Vec<&'a str> => Array<Text>,
+        versions: Vec<i64> => Array<BigInt>,
+    ) -> (),
+    "insert into definition_versions (project, kind, version) \
+     select * from unnest({projects}, {kinds}, {versions})"
+);
+
+prepared!(
+    Update(
+        projects: Vec<&'a str> => Array<Text>,
+        kinds: Vec<&'a str> => Array<Text>,
+        versions: Vec<i64> => Array<BigInt>,
+    ) -> (),
+    "update definition_versions d set version = u.version \
+     from unnest({projects}, {kinds}, {versions}) as u (project, kind, version) \
+     where d.project = u.project and d.kind = u.kind"
+);
+
+/// A stored version. A kind that this release does not know is none of its business.
+pub(super) fn version(
+    (project, kind, version): (String, String, i64),
+) -> Option<DefinitionVersion> {
+    let kind = DefinitionKind::stored(&kind)?;
+    let key = DefinitionKey { project: stored::project_id(&project), kind };
+    Some(DefinitionVersion { key, version })
+}
+
+impl Table for DefinitionVersion {
+    async fn lock(
+        conn: &mut AsyncPgConnection,
+        keys: &BTreeSet<DefinitionKey>,
+    ) -> Result<Vec<Self>> {
+        let projects = keys.iter().map(|key| key.project.as_str()).collect();
+        let kinds = keys.iter().map(|key| key.kind.as_str()).collect();
+        let rows = Lock { projects, kinds, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().filter_map(version).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let projects = rows.iter().map(|row| row.key.project.as_str()).collect();
+        let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
+        let versions = rows.iter().map(|row| row.version).collect();
+        Insert { projects, kinds, versions, _of: PhantomData }.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let projects = rows.iter().map(|row| row.key.project.as_str()).collect();
+        let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
+        let versions = rows.iter().map(|row| row.version).collect();
+        let update = Update { projects, kinds, versions, _of: PhantomData };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}

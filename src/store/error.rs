@@ -1,0 +1,89 @@
+//! What can go wrong with the database, in the few kinds that are treated differently.
+
+use diesel::result::{DatabaseErrorKind as Kind, Error as SqlError};
+
+/// A failure of the database. `event-log` section 2.4 of the design is the table of remedies.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Deadlock, lock or statement timeout, serialization: the same again, a little later.
+    #[error("the database asks to try again")]
+    Again(#[source] SqlError),
+    /// The world is not as it was loaded: load again, decide again, at once.
+    #[error("what was loaded is stale: {0}")]
+    Stale(String),
+    /// The log has no partition for the next events.
+    #[error("no partition for the next events")]
+    NoPartition(#[source] SqlError),
+    /// The connection is gone, or could not be made.
+    #[error("the database cannot be reached")]
+    Lost(#[source] anyhow::Error),
+    /// The database is there and cannot write: read-only, or the disk is full.
+    #[error("the database cannot write")]
+    Unwritable(#[source] SqlError),
+    /// A defect of ours: the rules ought to have refused it.
+    #[error("the database refuses a statement")]
+    Bug(#[source] SqlError),
+}
+
+/// The result of talking to the database.
+pub type Result<T> = std::result::Result<T, Fault>;
+
+/// Constraints that only a race can break: somebody made the same thing first.
+const RACES: &[&str] =
+    &["requests_pk", "projects_pk", "counters_pk", "definition_versions_pk", "inbound_keys_pk"];
+
+impl From<SqlError> for Fault {
+    fn from(error: SqlError) -> Fault {
+        let SqlError::DatabaseError(kind, info) = &error else {
+            return match error {
+                // A pipelined statement behind one that failed.
+                SqlError::BrokenTransactionManager => Fault::Lost(error.into()),
+                _ => Fault::Bug(error),
+            };
+        };
+        let constraint = info.constraint_name().unwrap_or_default();
+        match kind {
+            // diesel-async reports every failure without SQLSTATE so: a dead connection.
+            Kind::UnableToSendCommand | Kind::ClosedConnection => Fault::Lost(error.into()),
+            Kind::UniqueViolation if RACES.contains(&constraint) => Fault::Stale(constraint.into()),
+            // The head was beyond the partitions that the append looked at.
+            Kind::UniqueViolation if constraint.starts_with("events_") => {
+                Fault::Stale(constraint.into())
+            }
+            Kind::CheckViolation if info.message().contains("no partition") => {
+                Fault::NoPartition(error)
+            }
+            Kind::ReadOnlyTransaction => Fault::Unwritable(error),
+            Kind::SerializationFailure => Fault::Again(error),
+            Kind::Unknown => unknown(error),
+            _ => Fault::Bug(error),
+        }
+    }
+}
+
+/// The driver gives no SQLSTATE for these, so the words of the message decide. A server that speaks
+/// another language than English costs a batch its speed, never its outcome: what is not
+/// recognised is run again one by one.
+fn unknown(error: SqlError) -> Fault {
+    let SqlError::DatabaseError(_, info) = &error else { return Fault::Bug(error) };
+    let message = info.message();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["terminating connection", "is shutting down", "is starting up", "recovery mode"]) {
+        Fault::Lost(error.into())
+    } else if says(&["No space left", "could not extend", "could not write", "disk full"]) {
+        Fault::Unwritable(error)
+    } else if says(&["events_"]) && says(&["does not exist"]) {
+        Fault::NoPartition(error)
+    } else if says(&["canceling statement", "deadlock detected", "lock timeout"]) {
+        Fault::Again(error)
+    } else {
+        Fault::Bug(error)
+    }
+}
+
+impl Fault {
+    /// Whether the connection it came from must not be used again.
+    pub fn breaks_connection(&self) -> bool {
+        matches!(self, Fault::Lost(_))
+    }
+}

@@ -1,0 +1,312 @@
+//! The table `issues`.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::table::{Table, assert_written};
+use super::{stored, time};
+use crate::domain::issue::Issue;
+use crate::domain::name::{ActorName, IssueName, ProjectId};
+
+type SqlRow = (
+    Text,
+    BigInt,
+    SqlUuid,
+    BigInt,
+    Timestamptz,
+    Timestamptz,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    SmallInt,
+    Jsonb,
+    Jsonb,
+    Nullable<Timestamptz>,
+    Text,
+    Nullable<Timestamptz>,
+    BigInt,
+    Nullable<Timestamptz>,
+);
+type Row = (
+    String,
+    i64,
+    Uuid,
+    i64,
+    PgTimestamp,
+    PgTimestamp,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i16,
+    Value,
+    Value,
+    Option<PgTimestamp>,
+    String,
+    Option<PgTimestamp>,
+    i64,
+    Option<PgTimestamp>,
+);
+
+macro_rules! columns {
+    () => {
+        "i.project, i.number, i.uid, i.version, i.created_at, i.updated_at, i.creator, i.title, \
+         i.description, i.workflow, i.status, i.resolution, i.priority, i.parameters, \
+         i.annotations, i.due_at, i.milestone, i.closed_at, i.step, i.deleted_at"
+    };
+}
+
+prepared!(
+    Lock(projects: Vec<&'a str> => Array<Text>, numbers: Vec<i64> => Array<BigInt>) -> SqlRow,
+    concat!("select ", columns!(), " from issues i \
+             join unnest({projects}, {numbers}) as u (project, number) using (project, number) \
+             order by i.project, i.number for no key update of i")
+);
+
+prepared!(
+    Find(project: &'a str => Text, number: i64 => BigInt) -> SqlRow,
+    concat!("select ", columns!(), " from issues i \
+             where i.project = {project} and i.number = {number}")
+);
+
+prepared!(
+    Page(
+        project: &'a str => Text,
+        after: i64 => BigInt,
+        deleted_after: Option<PgTimestamp> => Nullable<Timestamptz>,
+        show_deleted: bool => Bool,
+        limit: i64 => BigInt,
+    ) -> SqlRow,
+    concat!("select ", columns!(), " from issues i \
+             where i.project = {project} and i.number > {after} and (i.deleted_at is null \
+             or {show_deleted} and i.deleted_at > {deleted_after}) \
+             order by i.number limit {limit}")
+);
+
+prepared!(
+    Insert(
+        project: Vec<&'a str> => Array<Text>,
+        number: Vec<i64> => Array<BigInt>,
+        uid: Vec<Uuid> => Array<SqlUuid>,
+        version: Vec<i64> => Array<BigInt>,
+        created_at: Vec<PgTimestamp> => Array<Timestamptz>,
+        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
+        creator: Vec<&'a str> => Array<Text>,
+        title: Vec<&'a str> => Array<Text>,
+        description: Vec<&'a str> => Array<Text>,
+        workflow: Vec<&'a str> => Array<Text>,
+        status: Vec<&'a str> => Array<Text>,
+        resolution: Vec<&'a str> => Array<Text>,
+        priority: Vec<i16> => Array<SmallInt>,
+        parameters: Vec<String> => Array<Text>,
+        annotations: Vec<String> => Array<Text>,
+        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        milestone: Vec<&'a str> => Array<Text>,
+        closed_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        step: Vec<i64> => Array<BigInt>,
+        deleted_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "insert into issues (project, number, uid, version, created_at, updated_at, creator, \
+     title, description, workflow, status, resolution, priority, parameters, annotations, \
+     due_at, milestone, closed_at, step, deleted_at) select u.project, u.number, u.uid, \
+     u.version, u.created_at, u.updated_at, u.creator, u.title, u.description, u.workflow, \
+     u.status, u.resolution, u.priority, u.parameters::jsonb, u.annotations::jsonb, u.due_at, \
+     u.milestone, u.closed_at, u.step, u.deleted_at from unnest({project}, {number}, {uid}, \
+     {version}, {created_at}, {updated_at}, {creator}, {title}, {description}, {workflow}, \
+     {status}, {resolution}, {priority}, {parameters}, {annotations}, {due_at}, {milestone}, \
+     {closed_at}, {step}, {deleted_at}) as u (project, number, uid, version, created_at, \
+     updated_at, creator, title, description, workflow, status, resolution, priority, \
+     parameters, annotations, due_at, milestone, closed_at, step, deleted_at)"
+);
+
+prepared!(
+    Update(
+        project: Vec<&'a str> => Array<Text>,
+        number: Vec<i64> => Array<BigInt>,
+        version: Vec<i64> => Array<BigInt>,
+        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
+        title: Vec<&'a str> => Array<Text>,
+        description: Vec<&'a str> => Array<Text>,
+        status: Vec<&'a str> => Array<Text>,
+        resolution: Vec<&'a str> => Array<Text>,
+        priority: Vec<i16> => Array<SmallInt>,
+        parameters: Vec<String> => Array<Text>,
+        annotations: Vec<String> => Array<Text>,
+        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        milestone: Vec<&'a str> => Array<Text>,
+        closed_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        step: Vec<i64> => Array<BigInt>,
+        deleted_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "update issues i set version = u.version, updated_at = u.updated_at, title = u.title, \
+     description = u.description, status = u.status, resolution = u.resolution, priority = \
+     u.priority, parameters = u.parameters::jsonb, annotations = u.annotations::jsonb, due_at \
+     = u.due_at, milestone = u.milestone, closed_at = u.closed_at, step = u.step, deleted_at \
+     = u.deleted_at from unnest({project}, {number}, {version}, {updated_at}, {title}, \
+     {description}, {status}, {resolution}, {priority}, {parameters}, {annotations}, \
+     {due_at}, {milestone}, {closed_at}, {step}, {deleted_at}) as u (project, number, \
+     version, updated_at, title, description, status, resolution, priority, parameters, \
+     annotations, due_at, milestone, closed_at, step, deleted_at) where i.project = u.project \
+     and i.number = u.number"
+);
+
+fn issue(row: Row) -> Issue {
+    let (
+        project,
+        number,
+        uid,
+        version,
+        created_at,
+        updated_at,
+        creator,
+        title,
+        description,
+        workflow,
+        status,
+        resolution,
+        priority,
+        parameters,
+        annotations,
+        due_at,
+        milestone,
+        closed_at,
+        step,
+        deleted_at,
+    ) = row;
+    Issue {
+        name: IssueName { project: stored::project_id(&project), number },
+        uid,
+        version,
+        created_at: time::from_sql(created_at),
+        updated_at: time::from_sql(updated_at),
+        creator: ActorName::stored(&creator),
+        title,
+        description,
+        workflow,
+        status,
+        resolution,
+        priority,
+        parameters: object(parameters),
+        annotations: serde_json::from_value(annotations).expect("only we write annotations"),
+        due_at: due_at.map(time::from_sql),
+        milestone,
+        closed_at: closed_at.map(time::from_sql),
+        step,
+        deleted_at: deleted_at.map(time::from_sql),
+    }
+}
+
+fn object(value: Value) -> serde_json::Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        other => panic!("only we write parameters, and always as an object: {other}"),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("maps with text as keys always serialise")
+}
+
+/// One issue, hidden or not.
+pub(super) async fn find(conn: &mut AsyncPgConnection, name: &IssueName) -> Result<Option<Issue>> {
+    let (project, number) = (name.project.as_str(), name.number);
+    let rows: Vec<Row> = Find { project, number, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().next().map(issue))
+}
+
+/// Up to `limit` issues of a project after a number, in the order of numbers. With
+/// `deleted_after`, hidden ones too, if they were hidden later than that.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    project: &ProjectId,
+    after: i64,
+    deleted_after: Option<jiff::Timestamp>,
+    limit: i64,
+) -> Result<Vec<Issue>> {
+    let page = Page {
+        project: project.as_str(),
+        after,
+        deleted_after: deleted_after.map(time::to_sql),
+        show_deleted: deleted_after.is_some(),
+        limit,
+        _of: PhantomData,
+    };
+    let rows: Vec<Row> = page.load(conn).await?;
+    Ok(rows.into_iter().map(issue).collect())
+}
+
+impl Table for Issue {
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<IssueName>) -> Result<Vec<Self>> {
+        let projects = keys.iter().map(|key| key.project.as_str()).collect();
+        let numbers = keys.iter().map(|key| key.number).collect();
+        let rows: Vec<Row> = Lock { projects, numbers, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().map(issue).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            project: rows.iter().map(|row| row.name.project.as_str()).collect(),
+            number: rows.iter().map(|row| row.name.number).collect(),
+            uid: rows.iter().map(|row| row.uid).collect(),
+            version: rows.iter().map(|row| row.version).collect(),
+            created_at: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
+            updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            creator: rows.iter().map(|row| row.creator.as_str()).collect(),
+            title: rows.iter().map(|row| row.title.as_str()).collect(),
+            description: rows.iter().map(|row| row.description.as_str()).collect(),
+            workflow: rows.iter().map(|row| row.workflow.as_str()).collect(),
+            status: rows.iter().map(|row| row.status.as_str()).collect(),
+            resolution: rows.iter().map(|row| row.resolution.as_str()).collect(),
+            priority: rows.iter().map(|row| row.priority).collect(),
+            parameters: rows.iter().map(|row| json(&row.parameters)).collect(),
+            annotations: rows.iter().map(|row| json(&row.annotations)).collect(),
+            due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
+            milestone: rows.iter().map(|row| row.milestone.as_str()).collect(),
+            closed_at: rows.iter().map(|row| row.closed_at.map(time::to_sql)).collect(),
+            step: rows.iter().map(|row| row.step).collect(),
+            deleted_at: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let update = Update {
+            project: rows.iter().map(|row| row.name.project.as_str()).collect(),
+            number: rows.iter().map(|row| row.name.number).collect(),
+            version: rows.iter().map(|row| row.version).collect(),
+            updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            title: rows.iter().map(|row| row.title.as_str()).collect(),
+            description: rows.iter().map(|row| row.description.as_str()).collect(),
+            status: rows.iter().map(|row| row.status.as_str()).collect(),
+            resolution: rows.iter().map(|row| row.resolution.as_str()).collect(),
+            priority: rows.iter().map(|row| row.priority).collect(),
+            parameters: rows.iter().map(|row| json(&row.parameters)).collect(),
+            annotations: rows.iter().map(|row| json(&row.annotations)).collect(),
+            due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
+            milestone: rows.iter().map(|row| row.milestone.as_str()).collect(),
+            closed_at: rows.iter().map(|row| row.closed_at.map(time::to_sql)).collect(),
+            step: rows.iter().map(|row| row.step).collect(),
+            deleted_at: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}

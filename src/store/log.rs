@@ -1,0 +1,495 @@
+//! The log: the table `events`, its one writer and its readers.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use diesel::data_types::PgTimestamp;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::error::{Fault, Result};
+use super::prepared::{prepared, walk};
+use super::{partition, time};
+use crate::domain::definition::DefinitionKey;
+use crate::domain::event::{EventPattern, Seq};
+use crate::domain::filter::EventFilter;
+
+/// An event to append: its encoded body, and what readers filter by.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// A UUIDv7.
+    pub event_id: Uuid,
+    /// By name; empty is the installation.
+    pub project: String,
+    /// By name.
+    pub root: String,
+    /// By name.
+    pub subject: String,
+    /// Of the subject, afterwards.
+    pub version: i64,
+    /// The type.
+    pub kind: &'static str,
+    /// The number of its class.
+    pub class: i16,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+    /// An encoded `potts.v1.Event` without `seq`.
+    pub body: Bytes,
+}
+
+/// A call to remember.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// Who called.
+    pub caller: String,
+    /// The id of the call.
+    pub request_id: Uuid,
+    /// What was called.
+    pub fingerprint: [u8; 16],
+    /// What it was answered.
+    pub names: Vec<String>,
+    /// Whether it changed anything.
+    pub changed: bool,
+    /// How many events of this append lie before its end.
+    pub events_before: i64,
+}
+
+/// Everything that one batch appends.
+#[derive(Debug)]
+pub struct Append<'a> {
+    /// A head that was seen before: the real one may be later.
+    pub known_head: Seq,
+    /// The time of the batch.
+    pub now: Timestamp,
+    /// The versions of definitions that decided it.
+    pub used: &'a [(DefinitionKey, i64)],
+    /// The events, in order.
+    pub events: &'a [NewEvent],
+    /// The calls.
+    pub requests: &'a [NewRequest],
+}
+
+/// The end of the log, looked up in the partition of a head that was seen before and the one after
+/// it: a look into all partitions takes milliseconds, and is taken under the order lock.
+fn head_sql(known_head: Seq) -> String {
+    let first = partition::of(known_head);
+    let (first, second) = (partition::table(first), partition::table(first + 1));
+    format!(
+        "select coalesce((select max(seq) from {second}), (select max(seq) from {first}), \
+         (select oldest_seq - 1 from log_state)) as seq"
+    )
+}
+
+const APPEND: &str = "), stale as (
+        select count(*) as n from unnest({projects}, {kinds}, {versions})
+               as used (project, kind, version)
+          left join definition_versions as kept using (project, kind)
+         where kept.version is distinct from used.version
+    ), remembered as (
+        insert into requests (caller, request_id, fingerprint, names, changed, last_seq, created_at)
+        select r.caller, r.request_id, r.fingerprint, r.names::text[], r.changed,
+               head.seq + r.events_before, {now}
+          from head, unnest({callers}, {request_ids}, {fingerprints}, {names}, {changes},
+               {events_before}) as r (caller, request_id, fingerprint, names, changed,
+               events_before)
+    ), appended as (
+        insert into events (seq, event_id, project, root, subject, version, type, class,
+               ends_command, recorded_at, body)
+        select head.seq + e.n, e.event_id, e.project, e.root, e.subject, e.version, e.type,
+               e.class, e.ends_command, {now}, e.body
+          from head, unnest({event_ids}, {event_projects}, {roots}, {subjects}, {event_versions},
+               {types}, {classes}, {ends}, {bodies}) with ordinality as e (event_id, project, root,
+               subject, version, type, class, ends_command, body, n)
+    )
+    select head.seq, stale.n from head, stale";
+
+/// The text depends on the partition, so the plan is kept by text and not by type.
+struct AppendStatement<'a> {
+    head: String,
+    now: PgTimestamp,
+    projects: Vec<&'a str>,
+    kinds: Vec<&'a str>,
+    versions: Vec<i64>,
+    callers: Vec<&'a str>,
+    request_ids: Vec<Uuid>,
+    fingerprints: Vec<&'a [u8]>,
+    names: Vec<String>,
+    changes: Vec<bool>,
+    events_before: Vec<i64>,
+    event_ids: Vec<Uuid>,
+    event_projects: Vec<&'a str>,
+    roots: Vec<&'a str>,
+    subjects: Vec<&'a str>,
+    event_versions: Vec<i64>,
+    types: Vec<&'a str>,
+    classes: Vec<i16>,
+    ends: Vec<bool>,
+    bodies: Vec<&'a [u8]>,
+}
+
+impl<'a> AppendStatement<'a> {
+    fn new(append: &'a Append<'a>) -> AppendStatement<'a> {
+        let Append { known_head, now, used, events, requests } = append;
+        AppendStatement {
+            head: head_sql(*known_head),
+            now: time::to_sql(*now),
+            projects: used.iter().map(|(key, _)| key.project.as_str()).collect(),
+            kinds: used.iter().map(|(key, _)| key.kind.as_str()).collect(),
+            versions: used.iter().map(|(_, version)| *version).collect(),
+            callers: requests.iter().map(|r| r.caller.as_str()).collect(),
+            request_ids: requests.iter().map(|r| r.request_id).collect(),
+            fingerprints: requests.iter().map(|r| r.fingerprint.as_slice()).collect(),
+            // An array of arrays would be flattened. Names hold nothing that needs quotes.
+            names: requests.iter().map(|r| format!("{{{}}}", r.names.join(","))).collect(),
+            changes: requests.iter().map(|r| r.changed).collect(),
+            events_before: requests.iter().map(|r| r.events_before).collect(),
+            event_ids: events.iter().map(|e| e.event_id).collect(),
+            event_projects: events.iter().map(|e| e.project.as_str()).collect(),
+            roots: events.iter().map(|e| e.root.as_str()).collect(),
+            subjects: events.iter().map(|e| e.subject.as_str()).collect(),
+            event_versions: events.iter().map(|e| e.version).collect(),
+            types: events.iter().map(|e| e.kind).collect(),
+            classes: events.iter().map(|e| e.class).collect(),
+            ends: events.iter().map(|e| e.ends_command).collect(),
+            bodies: events.iter().map(|e| e.body.as_ref()).collect(),
+        }
+    }
+}
+
+impl QueryId for AppendStatement<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for AppendStatement<'_> {
+    type SqlType = (BigInt, BigInt);
+}
+
+impl QueryFragment<Pg> for AppendStatement<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("with head as (");
+        out.push_sql(&self.head);
+        walk(APPEND, out, |name, out| match name {
+            "now" => out.push_bind_param::<Timestamptz, _>(&self.now),
+            "projects" => out.push_bind_param::<Array<Text>, _>(&self.projects),
+            "kinds" => out.push_bind_param::<Array<Text>, _>(&self.kinds),
+            "versions" => out.push_bind_param::<Array<BigInt>, _>(&self.versions),
+            "callers" => out.push_bind_param::<Array<Text>, _>(&self.callers),
+            "request_ids" => out.push_bind_param::<Array<SqlUuid>, _>(&self.request_ids),
+            "fingerprints" => out.push_bind_param::<Array<Binary>, _>(&self.fingerprints),
+            "names" => out.push_bind_param::<Array<Text>, _>(&self.names),
+            "changes" => out.push_bind_param::<Array<Bool>, _>(&self.changes),
+            "events_before" => out.push_bind_param::<Array<BigInt>, _>(&self.events_before),
+            "event_ids" => out.push_bind_param::<Array<SqlUuid>, _>(&self.event_ids),
+            "event_projects" => out.push_bind_param::<Array<Text>, _>(&self.event_projects),
+            "roots" => out.push_bind_param::<Array<Text>, _>(&self.roots),
+            "subjects" => out.push_bind_param::<Array<Text>, _>(&self.subjects),
+            "event_versions" => out.push_bind_param::<Array<BigInt>, _>(&self.event_versions),
+            "types" => out.push_bind_param::<Array<Text>, _>(&self.types),
+            "classes" => out.push_bind_param::<Array<SmallInt>, _>(&self.classes),
+            "ends" => out.push_bind_param::<Array<Bool>, _>(&self.ends),
+            "bodies" => out.push_bind_param::<Array<Binary>, _>(&self.bodies),
+            other => panic!("the append has no parameter {other}"),
+        })
+    }
+}
+
+/// Appends, under the order lock, and answers the head before it.
+pub(super) async fn append(conn: &mut AsyncPgConnection, append: &Append<'_>) -> Result<Seq> {
+    let statement = AppendStatement::new(append);
+    let (head, stale): (i64, i64) = statement.get_result(conn).await?;
+    if stale > 0 {
+        return Err(Fault::Stale("definitions have changed".into()));
+    }
+    Ok(Seq(head))
+}
+
+/// The end of the log.
+struct HeadStatement(String);
+
+impl QueryId for HeadStatement {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for HeadStatement {
+    type SqlType = BigInt;
+}
+
+impl QueryFragment<Pg> for HeadStatement {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(&self.0);
+        Ok(())
+    }
+}
+
+/// The end of the log, if it is in the partition of `known` or the next one.
+pub(super) async fn head_near(conn: &mut AsyncPgConnection, known: Seq) -> Result<Seq> {
+    Ok(Seq(HeadStatement(head_sql(known)).get_result(conn).await?))
+}
+
+/// The `seq` of the newest event that this session sees; `known` is a head that was seen before.
+pub(super) async fn head(conn: &mut AsyncPgConnection, mut known: Seq) -> Result<Seq> {
+    loop {
+        let head = head_near(conn, known).await?;
+        // Further partitions matter only if the second of the two is in use.
+        if partition::of(head) <= partition::of(known) {
+            return Ok(head);
+        }
+        known = head;
+    }
+}
+
+prepared!(
+    State() -> (SqlUuid, BigInt),
+    "select epoch, oldest_seq from log_state"
+);
+
+/// What the log is, as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogState {
+    /// Drawn anew when the log is replaced.
+    pub epoch: Uuid,
+    /// The oldest event that it still has, or will have.
+    pub oldest: Seq,
+    /// The newest event.
+    pub head: Seq,
+}
+
+/// What the log is now.
+pub(super) async fn state(conn: &mut AsyncPgConnection, known: Seq) -> Result<LogState> {
+    let (epoch, oldest): (Uuid, i64) = State { _of: PhantomData }.get_result(conn).await?;
+    let known = known.max(Seq(oldest - 1));
+    Ok(LogState { epoch, oldest: Seq(oldest), head: head(conn, known).await? })
+}
+
+/// An event as the log holds it.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    /// Its place.
+    pub seq: Seq,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+    /// By name; empty is the installation.
+    pub project: String,
+    /// By name.
+    pub root: String,
+    /// By name.
+    pub subject: String,
+    /// The type.
+    pub kind: String,
+    /// The number of its class.
+    pub class: i16,
+    /// An encoded `potts.v1.Event` without `seq`.
+    pub body: Vec<u8>,
+}
+
+type SqlRow = (BigInt, SqlUuid, Bool, Text, Text, Text, Text, SmallInt, Binary);
+type Row = (i64, Uuid, bool, String, String, String, String, i16, Vec<u8>);
+
+fn log_row(row: Row) -> LogRow {
+    let (seq, event_id, ends_command, project, root, subject, kind, class, body) = row;
+    let seq = Seq(seq);
+    LogRow { seq, event_id, ends_command, project, root, subject, kind, class, body }
+}
+
+prepared!(
+    Tail(after: i64 => BigInt, to: i64 => BigInt) -> SqlRow,
+    "select seq, event_id, ends_command, project, root, subject, type, class, body from events \
+     where seq > {after} and seq <= {to} order by seq"
+);
+
+/// Every event after one place, up to and including another.
+pub(super) async fn tail(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
+    let tail = Tail { after: after.0, to: to.0, _of: PhantomData };
+    let rows: Vec<Row> = tail.load(conn).await?;
+    Ok(rows.into_iter().map(log_row).collect())
+}
+
+/// An event on a page: `taken` says whether the filter takes it. The last place that was scanned
+/// is always there, taken or not, because a cursor is made from it.
+#[derive(Clone, Debug)]
+pub struct PageRow {
+    /// Its place.
+    pub seq: Seq,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+    /// Whether the filter takes it.
+    pub taken: bool,
+    /// An encoded `potts.v1.Event` without `seq`.
+    pub body: Vec<u8>,
+}
+
+type PageSqlRow = (BigInt, SqlUuid, Bool, Bool, Binary);
+
+fn page_row(row: (i64, Uuid, bool, bool, Vec<u8>)) -> PageRow {
+    let (seq, event_id, ends_command, taken, body) = row;
+    PageRow { seq: Seq(seq), event_id, ends_command, taken, body }
+}
+
+prepared!(
+    WholePage(after: i64 => BigInt, to: i64 => BigInt, limit: i64 => BigInt) -> PageSqlRow,
+    "select seq, event_id, ends_command, true, body from events \
+     where seq > {after} and seq <= {to} order by seq limit {limit}"
+);
+
+macro_rules! filter {
+    () => {
+        "(({projects} is null or project = any({projects})) \
+         and ({roots} is null or root = any({roots})) \
+         and ({subjects} is null or subject = any({subjects})) \
+         and ({types} is null or type = any({types}) or split_part(type, '.', 1) = any({nouns})) \
+         and ({classes} is null or class = any({classes})))"
+    };
+}
+
+macro_rules! filtered {
+    ($name:ident, $row:ty, $($part:expr),*) => {
+        prepared!(
+            $name(
+                after: i64 => BigInt,
+                to: i64 => BigInt,
+                limit: i64 => BigInt,
+                projects: Option<Vec<&'a str>> => Nullable<Array<Text>>,
+                roots: Option<Vec<&'a str>> => Nullable<Array<Text>>,
+                subjects: Option<Vec<&'a str>> => Nullable<Array<Text>>,
+                types: Option<Vec<&'a str>> => Nullable<Array<Text>>,
+                nouns: Vec<&'a str> => Array<Text>,
+                classes: Option<Vec<i16>> => Nullable<Array<SmallInt>>,
+            ) -> $row,
+            concat!($($part),*)
+        );
+
+        impl<'a> $name<'a> {
+            fn new(after: Seq, to: Seq, limit: i64, filter: &'a EventFilter) -> Self {
+                let EventFilter { projects, roots, subjects, types, classes } = filter;
+                let names = |set: &'a std::collections::BTreeSet<String>| {
+                    set.iter().map(String::as_str).collect()
+                };
+                let (types, nouns) = patterns(types.as_deref());
+                $name {
+                    after: after.0,
+                    to: to.0,
+                    limit,
+                    projects: projects.as_ref().map(names),
+                    roots: roots.as_ref().map(names),
+                    subjects: subjects.as_ref().map(names),
+                    types,
+                    nouns,
+                    classes: classes.as_ref().map(|set| set.iter().map(|c| c.number()).collect()),
+                    _of: PhantomData,
+                }
+            }
+        }
+    };
+}
+
+/// Exact types and nouns; no types at all means that every type is taken.
+fn patterns(types: Option<&[EventPattern]>) -> (Option<Vec<&str>>, Vec<&str>) {
+    let Some(types) = types.filter(|types| !types.contains(&EventPattern::All)) else {
+        return (None, Vec::new());
+    };
+    let (mut exact, mut nouns) = (Vec::new(), Vec::new());
+    for pattern in types {
+        match pattern {
+            EventPattern::Exact(kind) => exact.push(kind.as_str()),
+            EventPattern::Noun(noun) => nouns.push(noun.as_str()),
+            EventPattern::All => (),
+        }
+    }
+    (Some(exact), nouns)
+}
+
+filtered!(
+    FilteredPage,
+    PageSqlRow,
+    "select seq, event_id, ends_command, ",
+    filter!(),
+    " as taken, body from events where seq > {after} and seq <= {to} and (seq = {to} or ",
+    filter!(),
+    ") order by seq limit {limit}"
+);
+
+filtered!(
+    Newest,
+    PageSqlRow,
+    "select seq, event_id, ends_command, true, body from events \
+     where seq > {after} and seq <= {to} and ",
+    filter!(),
+    " order by seq desc limit {limit}"
+);
+
+/// A page of the log: what the filter takes after one place up to another, and the row of the last
+/// place itself. At most `limit` rows.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    after: Seq,
+    to: Seq,
+    filter: &EventFilter,
+    limit: i64,
+) -> Result<Vec<PageRow>> {
+    let rows: Vec<(i64, Uuid, bool, bool, Vec<u8>)> = if filter.takes_all() {
+        let whole = WholePage { after: after.0, to: to.0, limit, _of: PhantomData };
+        whole.load(conn).await?
+    } else {
+        FilteredPage::new(after, to, limit, filter).load(conn).await?
+    };
+    Ok(rows.into_iter().map(page_row).collect())
+}
+
+/// The newest events that the filter takes, newest first, after one place up to another.
+pub(super) async fn newest(
+    conn: &mut AsyncPgConnection,
+    after: Seq,
+    to: Seq,
+    filter: &EventFilter,
+    limit: i64,
+) -> Result<Vec<PageRow>> {
+    let rows: Vec<_> = Newest::new(after, to, limit, filter).load(conn).await?;
+    Ok(rows.into_iter().map(page_row).collect())
+}
+
+prepared!(
+    RecordedAt(seq: i64 => BigInt) -> Timestamptz,
+    "select recorded_at from events where seq = {seq}"
+);
+
+/// The first place whose event was recorded at or after a time, found by bisection: times follow
+/// the order of the log but for the length of a batch.
+pub(super) async fn first_at(
+    conn: &mut AsyncPgConnection,
+    state: LogState,
+    at: Timestamp,
+) -> Result<Seq> {
+    let (mut low, mut high) = (state.oldest, state.head.next());
+    while low < high {
+        let middle = Seq(low.0 + (high.0 - low.0) / 2);
+        let found: PgTimestamp =
+            RecordedAt { seq: middle.0, _of: PhantomData }.get_result(conn).await?;
+        if time::from_sql(found) < at {
+            low = middle.next();
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+prepared!(Now() -> Timestamptz, "select potts_now()");
+
+/// The time, by the clock of the database.
+pub(super) async fn now(conn: &mut AsyncPgConnection) -> Result<Timestamp> {
+    let now: PgTimestamp = Now { _of: PhantomData }.get_result(conn).await?;
+    Ok(time::from_sql(now))
+}

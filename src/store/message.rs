@@ -1,0 +1,67 @@
+//! The table `inbound_keys`.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, Binary, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::table::Table;
+use super::{stored, time};
+use crate::domain::message::{KnownMessage, MessageKey};
+
+// Known messages never change, so nothing needs to be locked: a race to insert one is decided by
+// the primary key.
+prepared!(
+    Find(projects: Vec<&'a str> => Array<Text>, keys: Vec<&'a [u8]> => Array<Binary>)
+        -> (Text, Binary, SqlUuid, Timestamptz),
+    "select k.project, k.key, k.message_id, k.expires_at from inbound_keys k \
+     join unnest({projects}, {keys}) as u (project, key) using (project, key)"
+);
+
+prepared!(
+    Insert(
+        projects: Vec<&'a str> => Array<Text>,
+        keys: Vec<&'a [u8]> => Array<Binary>,
+        message_ids: Vec<Uuid> => Array<SqlUuid>,
+        expires_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+    ) -> (),
+    "insert into inbound_keys (project, key, message_id, expires_at) \
+     select * from unnest({projects}, {keys}, {message_ids}, {expires_ats})"
+);
+
+impl Table for KnownMessage {
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<MessageKey>) -> Result<Vec<Self>> {
+        let projects = keys.iter().map(|key| key.project.as_str()).collect();
+        let keys = keys.iter().map(|key| key.digest.as_slice()).collect();
+        let find = Find { projects, keys, _of: PhantomData };
+        let rows: Vec<(String, Vec<u8>, Uuid, PgTimestamp)> = find.load(conn).await?;
+        let row = |(project, key, uid, expires_at): (String, Vec<u8>, _, _)| {
+            let digest = key.try_into().expect("the table's constraint holds the length");
+            let key = MessageKey { project: stored::project_id(&project), digest };
+            KnownMessage { key, uid, expires_at: time::from_sql(expires_at) }
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            projects: rows.iter().map(|row| row.key.project.as_str()).collect(),
+            keys: rows.iter().map(|row| row.key.digest.as_slice()).collect(),
+            message_ids: rows.iter().map(|row| row.uid).collect(),
+            expires_ats: rows.iter().map(|row| time::to_sql(row.expires_at)).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        assert!(rows.is_empty(), "a known message never changes");
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! PostgreSQL: rows, statements, the log table, migrations.
+//!
+//! The only room that names diesel. Rows never leave it; it decides nothing.
+
+mod connect;
+mod counter;
+mod definition;
+mod error;
+mod hint;
+mod issue;
+pub mod lock_order;
+mod log;
+mod message;
+pub mod migrate;
+mod partition;
+mod pool;
+mod prepared;
+mod project;
+mod request;
+mod stored;
+mod sweep;
+mod table;
+mod time;
+mod transact;
+
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+pub use connect::{Connector, Purpose};
+pub use error::{Fault, Result};
+pub use hint::{Hinter, Listener};
+pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
+pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
+pub use request::KnownRequest;
+pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
+pub use table::Table;
+pub use transact::{Resolve, Resolved, Session, Tx};
+
+use crate::domain::event::Seq;
+use crate::domain::filter::EventFilter;
+use crate::domain::issue::Issue;
+use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::project::Project;
+
+/// How many connections each kind of reader may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// For gets and lists.
+    pub read: usize,
+    /// For pages of the log.
+    pub stream: usize,
+}
+
+/// One database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    connector: Connector,
+    read: pool::Readers,
+    stream: pool::Readers,
+}
+
+/// A page of a list, and where the log ended when it was read.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// The end of the log in the same snapshot, if it was asked for.
+    pub log: Option<(LogState, Option<PageRow>)>,
+}
+
+impl Store {
+    /// Prepares to talk to a database; nothing is connected yet.
+    pub fn new(connector: Connector, connections: Connections) -> Store {
+        let read = pool::Readers::new(connector.clone(), Purpose::Read, connections.read);
+        let stream = pool::Readers::new(connector.clone(), Purpose::Stream, connections.stream);
+        Store { connector, read, stream }
+    }
+
+    /// The connection of a lane.
+    pub fn session(&self) -> Session {
+        Session::new(self.connector.clone())
+    }
+
+    /// Tells other replicas that the log has grown.
+    pub fn hinter(&self) -> Hinter {
+        Hinter::new(self.connector.clone())
+    }
+
+    /// Hears that the log has grown.
+    pub async fn listener(&self) -> Result<Listener> {
+        Listener::new(&self.connector).await
+    }
+
+    /// The time, by the clock of the database: also a sign of life.
+    pub async fn now(&self, deadline: Instant) -> Result<Timestamp> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let now = log::now(reader.conn()).await;
+        reader.give_back(now).await
+    }
+
+    /// A project, deleted or not.
+    pub async fn project(&self, id: &ProjectId, deadline: Instant) -> Result<Option<Project>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = project::find(reader.conn(), &[id]).await;
+        Ok(reader.give_back(found).await?.into_iter().next())
+    }
+
+    /// An issue, hidden or not.
+    pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// Projects after an id; with `known_head` also the end of the log in the same snapshot.
+    pub async fn projects(
+        &self,
+        after: &str,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Project>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = project::page(conn, after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
+    }
+
+    /// Issues of a project after a number; with `deleted_after` also those hidden later than that;
+    /// with `known_head` also the end of the log in the same snapshot.
+    pub async fn issues(
+        &self,
+        project: &ProjectId,
+        after: i64,
+        deleted_after: Option<Timestamp>,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Issue>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = issue::page(conn, project, after, deleted_after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
+    }
+
+    /// What the log is now; `known` is a head that was seen before.
+    pub async fn log_state(&self, known: Seq) -> Result<LogState> {
+        let mut reader = self.stream.get(None).await?;
+        let state = log::state(reader.conn(), known).await;
+        reader.give_back(state).await
+    }
+
+    /// Every event after one place, up to and including another.
+    pub async fn tail(&self, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
+        let mut reader = self.stream.get(None).await?;
+        let rows = log::tail(reader.conn(), after, to).await;
+        reader.give_back(rows).await
+    }
+
+    /// What a filter takes after one place up to another, and the row of the last place itself.
+    pub async fn log_page(
+        &self,
+        after: Seq,
+        to: Seq,
+        filter: &EventFilter,
+        limit: i64,
+    ) -> Result<Vec<PageRow>> {
+        let mut reader = self.stream.get(None).await?;
+        let rows = log::page(reader.conn(), after, to, filter, limit).await;
+        reader.give_back(rows).await
+    }
+
+    /// The newest events that a filter takes, newest first, after one place up to another.
+    pub async fn log_newest(
+        &self,
+        after: Seq,
+        to: Seq,
+        filter: &EventFilter,
+        limit: i64,
+    ) -> Result<Vec<PageRow>> {
+        let mut reader = self.stream.get(None).await?;
+        let rows = log::newest(reader.conn(), after, to, filter, limit).await;
+        reader.give_back(rows).await
+    }
+
+    /// The first place whose event was recorded at or after a time.
+    pub async fn log_first_at(&self, state: LogState, at: Timestamp) -> Result<Seq> {
+        let mut reader = self.stream.get(None).await?;
+        let first = log::first_at(reader.conn(), state, at).await;
+        reader.give_back(first).await
+    }
+
+    /// Makes partitions ahead of need. Answers how many are ready, none if another replica is at
+    /// it.
+    pub async fn keep_partitions(&self, known_head: Seq) -> Result<Option<i64>> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        partition::keep(&mut conn, known_head).await
+    }
+
+    /// Forgets what is kept for a time only. Answers how many rows went.
+    pub async fn sweep(&self, requests_kept: Duration) -> Result<usize> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        sweep::sweep(&mut conn, requests_kept).await
+    }
+}
+
+/// One snapshot for all that follows, if the end of the log is asked for.
+async fn begin_snapshot(
+    conn: &mut AsyncPgConnection,
+    known_head: Option<Seq>,
+) -> Result<Option<(LogState, Option<PageRow>)>> {
+    let Some(known) = known_head else { return Ok(None) };
+    conn.batch_execute("begin isolation level repeatable read read only").await?;
+    let state = log::state(conn, known).await?;
+    let before = Seq(state.head.0 - 1);
+    let last = log::page(conn, before, state.head, &EventFilter::default(), 1).await?;
+    Ok(Some((state, last.into_iter().next())))
+}
+
+async fn end_snapshot(conn: &mut AsyncPgConnection, known_head: Option<Seq>) -> Result<()> {
+    if known_head.is_some() {
+        conn.batch_execute("commit").await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Statements that PostgreSQL keeps prepared.
+//!
+//! A statement is a struct: its fields are the parameters, its type is the key under which the
+//! connection keeps the plan. The text names a parameter in braces.
+
+use diesel::pg::Pg;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+
+/// Declares a statement: parameters with their SQL types, the SQL types of its rows, its text.
+macro_rules! prepared {
+    (
+        $(#[$doc:meta])*
+        $name:ident ( $($field:ident: $rust:ty => $sql:ty),* $(,)? ) -> $row:ty, $text:expr
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(super) struct $name<'a> {
+            $(pub(super) $field: $rust,)*
+            pub(super) _of: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl diesel::query_builder::QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl diesel::query_builder::Query for $name<'_> {
+            type SqlType = $row;
+        }
+
+        impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for $name<'_> {
+            fn walk_ast<'b>(
+                &'b self,
+                out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
+            ) -> diesel::result::QueryResult<()> {
+                $crate::store::prepared::walk($text, out, |name, _out| match name {
+                    $(stringify!($field) => _out.push_bind_param::<$sql, _>(&self.$field),)*
+                    other => panic!("the statement has no parameter {other}"),
+                })
+            }
+        }
+    };
+}
+pub(super) use prepared;
+
+/// Writes the text of a statement, and binds a parameter wherever it names one.
+pub(super) fn walk<'a, 'b>(
+    text: &str,
+    mut out: AstPass<'a, 'b, Pg>,
+    bind: impl Fn(&str, &mut AstPass<'a, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').expect("each brace is closed");
+        out.push_sql(before);
+        bind(name, &mut out)?;
+        rest = after;
+    }
+    out.push_sql(rest);
+    Ok(())
+}

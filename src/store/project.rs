@@ -1,0 +1,139 @@
+//! The table `projects`.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::table::{Table, assert_written};
+use super::{stored, time};
+use crate::domain::name::{ActorName, ProjectId};
+use crate::domain::project::Project;
+
+type SqlRow = (Text, SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Text, Nullable<Timestamptz>);
+type Row = (String, Uuid, i64, PgTimestamp, PgTimestamp, String, String, Option<PgTimestamp>);
+
+macro_rules! columns {
+    () => {
+        "id, uid, version, created_at, updated_at, creator, display_name, deleted_at"
+    };
+}
+
+prepared!(
+    Lock(ids: Vec<&'a str> => Array<Text>) -> SqlRow,
+    concat!("select ", columns!(), " from projects where id = any({ids}) \
+             order by id for no key update")
+);
+
+prepared!(
+    Find(ids: Vec<&'a str> => Array<Text>) -> SqlRow,
+    concat!("select ", columns!(), " from projects where id = any({ids})")
+);
+
+prepared!(
+    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
+    concat!("select ", columns!(), " from projects where id > {after} and deleted_at is null \
+             order by id limit {limit}")
+);
+
+prepared!(
+    Insert(
+        ids: Vec<&'a str> => Array<Text>,
+        uids: Vec<Uuid> => Array<SqlUuid>,
+        versions: Vec<i64> => Array<BigInt>,
+        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        creators: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    concat!("insert into projects (", columns!(), ") select * from unnest({ids}, {uids}, \
+             {versions}, {created_ats}, {updated_ats}, {creators}, {display_names}, {deleted_ats})")
+);
+
+prepared!(
+    Update(
+        ids: Vec<&'a str> => Array<Text>,
+        versions: Vec<i64> => Array<BigInt>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        display_names: Vec<&'a str> => Array<Text>,
+        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "update projects p set version = u.version, updated_at = u.updated_at, \
+     display_name = u.display_name, deleted_at = u.deleted_at \
+     from unnest({ids}, {versions}, {updated_ats}, {display_names}, {deleted_ats}) \
+     as u (id, version, updated_at, display_name, deleted_at) where p.id = u.id"
+);
+
+fn project(row: Row) -> Project {
+    let (id, uid, version, created_at, updated_at, creator, display_name, deleted_at) = row;
+    Project {
+        id: stored::project_id(&id),
+        uid,
+        version,
+        created_at: time::from_sql(created_at),
+        updated_at: time::from_sql(updated_at),
+        creator: ActorName::stored(&creator),
+        display_name,
+        deleted_at: deleted_at.map(time::from_sql),
+    }
+}
+
+/// The projects of these ids, deleted ones too.
+pub(super) async fn find(conn: &mut AsyncPgConnection, ids: &[&ProjectId]) -> Result<Vec<Project>> {
+    let ids = ids.iter().map(|id| id.as_str()).collect();
+    let rows: Vec<Row> = Find { ids, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(project).collect())
+}
+
+/// Up to `limit` projects after an id, in the order of ids, without deleted ones.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Project>> {
+    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(project).collect())
+}
+
+impl Table for Project {
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ProjectId>) -> Result<Vec<Self>> {
+        let ids = keys.iter().map(ProjectId::as_str).collect();
+        let rows: Vec<Row> = Lock { ids, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().map(project).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            ids: rows.iter().map(|row| row.id.as_str()).collect(),
+            uids: rows.iter().map(|row| row.uid).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let update = Update {
+            ids: rows.iter().map(|row| row.id.as_str()).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}

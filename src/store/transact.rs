@@ -1,0 +1,221 @@
+//! The transaction of a batch, on the one connection of a lane.
+//!
+//! [`Tx`] is safe to cancel: dropped before it has ended it takes its connection with it, so no
+//! lock outlives it. Only a connection whose transaction has ended is used again.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connect::{Connector, Purpose};
+use super::error::{Fault, Result};
+use super::log::{self, Append};
+use super::prepared::prepared;
+use super::request::{self, KnownRequest};
+use super::table::Table;
+use super::{definition, lock_order, project, time};
+use crate::domain::definition::{DefinitionKey, DefinitionVersion};
+use crate::domain::event::Seq;
+use crate::domain::name::ProjectId;
+use crate::domain::project::Project;
+use crate::domain::working_set::{Noun, Rows};
+
+prepared!(Now() -> Timestamptz, "select potts_now()");
+
+prepared!(
+    Versions(projects: Vec<&'a str> => Array<Text>, kinds: Vec<&'a str> => Array<Text>)
+        -> (Text, Text, BigInt),
+    "select d.project, d.kind, d.version from definition_versions d \
+     join unnest({projects}, {kinds}) as u (project, kind) using (project, kind)"
+);
+
+/// What is looked up before anything is locked.
+#[derive(Debug, Default)]
+pub struct Resolve<'a> {
+    /// Calls that may have been acknowledged before.
+    pub calls: Vec<(&'a str, Uuid)>,
+    /// Definitions whose versions are needed.
+    pub definitions: Vec<DefinitionKey>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The time of the batch.
+    pub now: Timestamp,
+    /// The calls that were acknowledged before.
+    pub known: Vec<KnownRequest>,
+    /// The versions of the definitions; those that do not exist are not there.
+    pub versions: Vec<DefinitionVersion>,
+}
+
+/// The connection of a lane, made anew whenever the last one broke.
+#[derive(Debug)]
+pub struct Session {
+    connector: Connector,
+    conn: Option<Conn>,
+}
+
+struct Conn(AsyncPgConnection);
+
+impl std::fmt::Debug for Conn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Conn")
+    }
+}
+
+impl Session {
+    pub(super) fn new(connector: Connector) -> Session {
+        Session { connector, conn: None }
+    }
+
+    /// Whether there is a connection that worked when it was last used.
+    pub fn is_connected(&self) -> bool {
+        self.conn.is_some()
+    }
+
+    /// Makes a connection if there is none.
+    pub async fn connect(&mut self) -> Result<()> {
+        if self.conn.is_none() {
+            self.conn = Some(Conn(self.connector.connect(Purpose::Lane).await?));
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction and looks up what is needed before anything is locked.
+    pub async fn begin(&mut self, resolve: &Resolve<'_>) -> Result<(Tx<'_>, Resolved)> {
+        self.connect().await?;
+        let mut tx = Tx { session: self, ended: false };
+        let resolved = resolve_in(tx.conn(), resolve).await?;
+        Ok((tx, resolved))
+    }
+
+    /// Waits until every commit under way has ended one way or the other, then looks up which of
+    /// these calls were acknowledged.
+    pub async fn settle(&mut self, calls: &[(&str, Uuid)]) -> Result<Vec<KnownRequest>> {
+        self.connect().await?;
+        let mut tx = Tx { session: self, ended: false };
+        tx.conn().batch_execute("begin").await?;
+        // A backend inside its commit holds the order lock to the end.
+        tx.lock_order().await?;
+        let known = request::find(tx.conn(), calls).await?;
+        tx.roll_back().await?;
+        Ok(known)
+    }
+}
+
+/// Sends everything at once: the reads wait for nothing but the begin before them.
+async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Result<Resolved> {
+    let conn = &*conn;
+    let begin = async {
+        let mut conn = conn;
+        conn.batch_execute("begin").await.map_err(Fault::from)
+    };
+    let now = async {
+        let mut conn = conn;
+        let now: PgTimestamp = Now { _of: PhantomData }.get_result(&mut conn).await?;
+        Ok(time::from_sql(now))
+    };
+    let known = async {
+        match resolve.calls.as_slice() {
+            [] => Ok(Vec::new()),
+            calls => request::find(conn, calls).await,
+        }
+    };
+    let versions = async {
+        if resolve.definitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut conn = conn;
+        let projects = resolve.definitions.iter().map(|key| key.project.as_str()).collect();
+        let kinds = resolve.definitions.iter().map(|key| key.kind.as_str()).collect();
+        let versions = Versions { projects, kinds, _of: PhantomData };
+        let rows = versions.load(&mut conn).await?;
+        Ok(rows.into_iter().filter_map(definition::version).collect())
+    };
+    let ((), now, known, versions) = tokio::try_join!(begin, now, known, versions)?;
+    Ok(Resolved { now, known, versions })
+}
+
+/// An open transaction.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    session: &'a mut Session,
+    ended: bool,
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.session.conn = None;
+        }
+    }
+}
+
+impl Tx<'_> {
+    fn conn(&mut self) -> &mut AsyncPgConnection {
+        &mut self.session.conn.as_mut().expect("a transaction has a connection").0
+    }
+
+    /// Locks and loads the rows of these keys.
+    pub async fn lock<N: Table>(&mut self, keys: &BTreeSet<N::Key>) -> Result<Rows<N>> {
+        if keys.is_empty() {
+            return Ok(Rows::default());
+        }
+        Ok(Rows::load(keys, N::lock(self.conn(), keys).await?))
+    }
+
+    /// Writes what has changed: one statement for new rows, one for changed ones.
+    pub async fn write<N: Table + Noun>(&mut self, rows: &Rows<N>) -> Result<()> {
+        let (new, changed) = rows.changes();
+        if !changed.is_empty() {
+            N::update(self.conn(), &changed).await?;
+        }
+        if !new.is_empty() {
+            N::insert(self.conn(), &new).await?;
+        }
+        Ok(())
+    }
+
+    /// The projects of these ids, as definitions: not locked.
+    pub async fn projects(&mut self, ids: &[&ProjectId]) -> Result<Vec<Project>> {
+        project::find(self.conn(), ids).await
+    }
+
+    /// Takes the order lock. A statement of its own: under READ COMMITTED only the next one sees
+    /// what the last holder appended.
+    pub async fn lock_order(&mut self) -> Result<()> {
+        let lock = OrderLock { lock: lock_order::ORDER_LOCK, _of: PhantomData };
+        lock.execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Appends to the log, under the order lock, and answers the head before it.
+    pub async fn append(&mut self, append: &Append<'_>) -> Result<Seq> {
+        log::append(self.conn(), append).await
+    }
+
+    /// Commits. A failure means that nobody knows whether it did.
+    pub async fn commit(mut self) -> Result<()> {
+        self.conn().batch_execute("commit").await?;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Gives everything up.
+    pub async fn roll_back(mut self) -> Result<()> {
+        self.conn().batch_execute("rollback").await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+prepared!(
+    OrderLock(lock: i64 => BigInt) -> (),
+    "select pg_advisory_xact_lock({lock})"
+);
