@@ -1,5 +1,7 @@
 //! Potts tracks effort that spans people, teams and machines.
 
 pub mod domain;
+pub mod ledger;
 pub mod proto;
 pub mod store;
+pub mod stream;

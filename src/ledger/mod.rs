@@ -1,0 +1,11 @@
+//! Every change goes through here: commands in, events out.
+//!
+//! Commands that arrive while a batch is committing form the next batch: one load per table,
+//! decisions in order in memory, one write per table, one append to the log, one commit. Knows no
+//! rule about any noun.
+
+mod command;
+mod handle;
+
+pub use command::{Answer, Call, Class, Command, Done};
+pub use handle::Ledger;

@@ -1,0 +1,61 @@
+//! A committed event as readers get it: its bytes as they are sent, and what filters look at.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use uuid::Uuid;
+
+use super::cursor::Position;
+use crate::domain::event::Seq;
+use crate::domain::filter::Facts;
+
+/// An event on its way to readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its place.
+    pub seq: Seq,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+    /// By name; empty is the installation.
+    pub project: String,
+    /// By name.
+    pub root: String,
+    /// By name.
+    pub subject: String,
+    /// The type.
+    pub kind: String,
+    /// The number of its class.
+    pub class: i16,
+    /// An encoded `potts.v1.Event`.
+    pub bytes: Bytes,
+}
+
+impl Frame {
+    /// What filters look at.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            project: &self.project,
+            root: &self.root,
+            subject: &self.subject,
+            kind: &self.kind,
+            class: self.class,
+        }
+    }
+
+    /// The place after it.
+    pub fn position(&self) -> Position {
+        Position::after(self.seq, self.event_id)
+    }
+}
+
+/// The bytes of an event as they are sent: the field `seq` in front of the stored body. Fields of
+/// a message may come in any order and from any number of pieces (Protocol Buffers encoding).
+pub fn with_seq(seq: Seq, body: &[u8]) -> Bytes {
+    // Field 1, a varint; a varint of 64 bits takes at most 10 bytes.
+    const SEQ_TAG: u8 = 1 << 3;
+    let mut bytes = BytesMut::with_capacity(body.len() + 11);
+    bytes.put_u8(SEQ_TAG);
+    prost::encoding::encode_varint(seq.0.cast_unsigned(), &mut bytes);
+    bytes.put_slice(body);
+    bytes.freeze()
+}
