@@ -5,3 +5,4 @@ pub mod ledger;
 pub mod proto;
 pub mod store;
 pub mod stream;
+pub mod telemetry;

@@ -1,6 +1,7 @@
 //! What can go wrong with the database, in the few kinds that are treated differently.
 
-use diesel::result::{DatabaseErrorKind as Kind, Error as SqlError};
+use diesel::result::DatabaseErrorKind as Kind;
+pub use diesel::result::Error as SqlError;
 
 /// A failure of the database. `event-log` section 2.4 of the design is the table of remedies.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::StreamExt as _;
+use uuid::Uuid;
 
 use super::connect::{Connector, Purpose};
 use super::error::{Fault, Result};
@@ -11,6 +12,7 @@ use super::error::{Fault, Result};
 /// lock of the whole cluster until the commit is durable.
 pub struct Hinter {
     connector: Connector,
+    replica: Uuid,
     conn: Option<AsyncPgConnection>,
 }
 
@@ -21,17 +23,17 @@ impl std::fmt::Debug for Hinter {
 }
 
 impl Hinter {
-    pub(super) fn new(connector: Connector) -> Hinter {
-        Hinter { connector, conn: None }
+    pub(super) fn new(connector: Connector, replica: Uuid) -> Hinter {
+        Hinter { connector, replica, conn: None }
     }
 
-    /// Says that the log has grown. The text says nothing more: whoever hears it looks.
+    /// Says that the log has grown, and by whom: a replica need not look for what it wrote itself.
     pub async fn tell(&mut self) -> Result<()> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.connector.connect(Purpose::Hint).await?,
         };
-        conn.batch_execute("notify potts_log").await?;
+        conn.batch_execute(&format!("notify potts_log, '{}'", self.replica)).await?;
         self.conn = Some(conn);
         Ok(())
     }
@@ -55,12 +57,12 @@ impl Listener {
         Ok(Listener { conn })
     }
 
-    /// Waits for the next hint. An error means that hints may have been missed: look, and listen
+    /// Waits for the next hint and answers who gave it. An error means that hints may have been missed: look, and listen
     /// anew.
-    pub async fn hear(&mut self) -> Result<()> {
+    pub async fn hear(&mut self) -> Result<String> {
         let mut notifications = std::pin::pin!(self.conn.notifications_stream());
         match notifications.next().await {
-            Some(heard) => heard.map(drop).map_err(Fault::from),
+            Some(heard) => heard.map(|heard| heard.payload).map_err(Fault::from),
             None => Err(Fault::Lost(anyhow::anyhow!("the listening connection has ended"))),
         }
     }

@@ -28,9 +28,10 @@ use std::time::Duration;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use jiff::Timestamp;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
-pub use error::{Fault, Result};
+pub use error::{Fault, Result, SqlError};
 pub use hint::{Hinter, Listener};
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
@@ -85,8 +86,8 @@ impl Store {
     }
 
     /// Tells other replicas that the log has grown.
-    pub fn hinter(&self) -> Hinter {
-        Hinter::new(self.connector.clone())
+    pub fn hinter(&self, replica: Uuid) -> Hinter {
+        Hinter::new(self.connector.clone(), replica)
     }
 
     /// Hears that the log has grown.

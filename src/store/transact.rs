@@ -21,6 +21,7 @@ use super::table::Table;
 use super::{definition, lock_order, project, time};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
+use crate::domain::filter::EventFilter;
 use crate::domain::name::ProjectId;
 use crate::domain::project::Project;
 use crate::domain::working_set::{Noun, Rows};
@@ -180,6 +181,12 @@ impl Tx<'_> {
             N::insert(self.conn(), &new).await?;
         }
         Ok(())
+    }
+
+    /// The id of an event, if the log still has it.
+    pub async fn event_id(&mut self, seq: Seq) -> Result<Option<Uuid>> {
+        let rows = log::page(self.conn(), Seq(seq.0 - 1), seq, &EventFilter::default(), 1).await?;
+        Ok(rows.into_iter().next().map(|row| row.event_id))
     }
 
     /// The projects of these ids, as definitions: not locked.

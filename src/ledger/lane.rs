@@ -1,0 +1,421 @@
+//! A lane: one task that no caller can cancel, one connection, one batch after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::batch::{self, Decided, Outcome, Replays, World};
+use super::definitions::Cache;
+use super::health::Health;
+use super::queue::{Pending, Queue, shutting_down};
+use super::remedy::{Failures, Remedy};
+use crate::domain::counter::Counter;
+use crate::domain::definition::{DefinitionKey, DefinitionVersion};
+use crate::domain::error::{Error, Reason};
+use crate::domain::event::Seq;
+use crate::domain::issue::Issue;
+use crate::domain::message::KnownMessage;
+use crate::domain::project::Project;
+use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
+use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
+use crate::stream::{Hub, Position};
+use crate::telemetry::Metrics;
+
+/// A batch that takes longer has met something that hangs: its connection is given up.
+const BATCH_MAX: Duration = Duration::from_secs(10);
+/// How long what is queued may take when the server stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How often a lane without work looks after a database that was lost.
+const PROBE_PERIOD: Duration = Duration::from_millis(500);
+
+/// What a lane is made of.
+#[derive(Debug)]
+pub struct Lane {
+    /// What it carries out.
+    pub queue: Arc<Queue>,
+    /// Where it writes.
+    pub store: Store,
+    /// Whom it tells.
+    pub hub: Hub,
+    /// Told after each commit, for whoever tells other replicas.
+    pub committed: Arc<Notify>,
+    /// Whether the database answers.
+    pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How far a batch came before it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Nothing has happened.
+    Open,
+    /// Nobody knows.
+    Committing,
+}
+
+/// A lane at work.
+struct Work<'a> {
+    lane: &'a Lane,
+    session: Session,
+    cache: Cache,
+    /// A head that was seen before; the real one may be later.
+    known_head: Seq,
+}
+
+impl Lane {
+    /// Carries commands out until the queue is closed and empty.
+    pub async fn run(&self) {
+        let mut work = Work {
+            lane: self,
+            session: self.store.session(),
+            cache: Cache::default(),
+            known_head: self.hub.head().seq,
+        };
+        let mut drain_until = None;
+        loop {
+            if self.queue.is_closed() {
+                let until = *drain_until.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
+                if Instant::now() >= until {
+                    return self.refuse_rest();
+                }
+            }
+            let batch = self.queue.take();
+            if !batch.is_empty() {
+                work.carry_out(batch).await;
+            } else if self.queue.is_closed() {
+                return;
+            } else if self.health.is_lost() {
+                work.probe().await;
+                drop(timeout(PROBE_PERIOD, self.queue.arrival()).await);
+            } else {
+                self.queue.arrival().await;
+            }
+        }
+    }
+
+    fn refuse_rest(&self) {
+        loop {
+            let rest = self.queue.take();
+            if rest.is_empty() {
+                return;
+            }
+            rest.into_iter().for_each(|pending| pending.end(Err(shutting_down())));
+        }
+    }
+}
+
+impl Work<'_> {
+    async fn probe(&mut self) {
+        if self.session.connect().await.is_ok() {
+            self.lane.health.found();
+        }
+    }
+
+    /// Carries a batch out; if that does not work for all, each command by itself, in order.
+    async fn carry_out(&mut self, batch: Vec<Pending>) {
+        let rest = self.carry_out_together(batch).await;
+        for pending in rest {
+            let left = self.carry_out_together(vec![pending]).await;
+            assert!(left.is_empty(), "a command alone is answered, whatever happens");
+        }
+    }
+
+    /// Answers what is left to be carried out one by one.
+    async fn carry_out_together(&mut self, mut batch: Vec<Pending>) -> Vec<Pending> {
+        let mut failures = Failures::default();
+        loop {
+            batch = without_expired(batch);
+            if batch.is_empty() {
+                return batch;
+            }
+            let started = Instant::now();
+            let mut phase = Phase::Open;
+            let attempt = timeout(BATCH_MAX, self.attempt(&batch, &mut phase)).await;
+            let fault = match attempt.unwrap_or_else(|_| Err(hanging())) {
+                Ok(durable) => {
+                    self.lane.health.found();
+                    self.lane.metrics.batch(batch.len(), started.elapsed());
+                    self.answer(batch, durable);
+                    return Vec::new();
+                }
+                Err(fault) => fault,
+            };
+            self.lane.metrics.batch_failed();
+            if phase == Phase::Committing {
+                tracing::warn!(cause = format!("{:#}", anyhow!(fault)), "a commit was cut off");
+                batch = self.settle(batch).await;
+                continue;
+            }
+            let remedy = failures.after(&fault, batch.len());
+            tracing::debug!(?remedy, commands = batch.len(), %fault, "a batch failed");
+            match remedy {
+                Remedy::Again(wait) => sleep(spread(wait, &batch)).await,
+                Remedy::Refresh => self.cache.clear(),
+                Remedy::MakePartitions => self.make_partitions().await,
+                Remedy::Reconnect(wait) => {
+                    self.lane.health.lost();
+                    if failures_end(&mut batch) {
+                        return batch;
+                    }
+                    sleep(spread(wait, &batch)).await;
+                }
+                Remedy::OneByOne => return batch,
+                Remedy::Contention => {
+                    end_all(batch, contention);
+                    return Vec::new();
+                }
+                Remedy::Guilty => {
+                    let cause = Arc::new(anyhow!(fault));
+                    end_all(batch, || Error::Internal(anyhow!("{cause:#}")));
+                    return Vec::new();
+                }
+            }
+        }
+    }
+
+    async fn make_partitions(&self) {
+        if let Err(fault) = self.lane.store.keep_partitions(self.known_head).await {
+            tracing::error!(cause = format!("{:#}", anyhow!(fault)), "cannot make partitions");
+        }
+    }
+
+    /// One attempt: load, decide, write, append, commit.
+    async fn attempt(&mut self, batch: &[Pending], phase: &mut Phase) -> Result<Durable, Fault> {
+        // Read before anything is loaded, so that what is answered is never older than it says.
+        let before = self.lane.hub.head();
+        self.known_head = self.known_head.max(before.seq);
+        let (mut tx, mut world, used) = begin(&mut self.session, &mut self.cache, batch).await?;
+        let decided = batch::decide(batch, &mut world);
+        if !decided.writes() {
+            tx.roll_back().await?;
+            return Ok(Durable { decided, head: before.seq, before });
+        }
+        write(&mut tx, &world.rows).await?;
+        tx.lock_order().await?;
+        let head = tx
+            .append(&Append {
+                known_head: self.known_head,
+                now: world.now,
+                used: &used,
+                events: &decided.events,
+                requests: &decided.requests,
+            })
+            .await?;
+        *phase = Phase::Committing;
+        tx.commit().await?;
+        self.known_head = head;
+        Ok(Durable { decided, head, before })
+    }
+
+    /// Tells the readers, then answers the callers; what there was no time for goes back.
+    fn answer(&self, mut batch: Vec<Pending>, durable: Durable) {
+        let Durable { decided, head, before } = durable;
+        if !decided.events.is_empty() {
+            self.lane.hub.publish(decided.frames(head));
+            self.lane.committed.notify_one();
+        }
+        let rest = batch.split_off(decided.outcomes.len().min(batch.len()));
+        if !rest.is_empty() {
+            self.lane.queue.put_back(rest);
+        }
+        let refused = decided.outcomes.iter().filter(|o| matches!(o, Outcome::Refused(_))).count();
+        self.lane.metrics.commands(decided.outcomes.len() - refused, refused);
+        batch::answer(batch, decided, head, before);
+    }
+
+    /// After a commit that was cut off: finds out whether it happened. Answers what is to be run
+    /// again; what cannot be settled by its deadline is answered so.
+    async fn settle(&mut self, mut batch: Vec<Pending>) -> Vec<Pending> {
+        let mut failures = Failures::default();
+        loop {
+            batch = without_unsettled(batch);
+            let calls: Vec<(String, Uuid)> = batch.iter().map(call_of).collect();
+            let calls: Vec<(&str, Uuid)> =
+                calls.iter().map(|(caller, id)| (caller.as_str(), *id)).collect();
+            if calls.is_empty() {
+                return batch;
+            }
+            match timeout(BATCH_MAX, self.session.settle(&calls)).await {
+                // What is remembered is answered as a replay when the batch runs again, so both
+                // ways lead there; the log tells the readers.
+                Ok(Ok(_)) => {
+                    self.lane.health.found();
+                    self.lane.hub.hint();
+                    return batch;
+                }
+                Ok(Err(fault)) => tracing::debug!(%fault, "cannot settle a commit yet"),
+                Err(_) => tracing::debug!("settling a commit hangs"),
+            }
+            self.lane.health.lost();
+            if let Remedy::Reconnect(wait) = failures.reconnect() {
+                sleep(spread(wait, &batch)).await;
+            }
+        }
+    }
+}
+
+/// A batch that is durable.
+struct Durable {
+    decided: Decided,
+    head: Seq,
+    before: Position,
+}
+
+type Used = Vec<(DefinitionKey, i64)>;
+
+/// Begins a transaction, finds out what is known of the calls, locks and loads what they need.
+async fn begin<'a, 'c>(
+    session: &'a mut Session,
+    cache: &'c mut Cache,
+    batch: &[Pending],
+) -> Result<(Tx<'a>, World<'c>, Used), Fault> {
+    let wanted = batch::footprint(batch, &Replays::new());
+    let calls: Vec<(String, Uuid)> = batch.iter().map(call_of).collect();
+    let resolve = Resolve {
+        calls: calls.iter().map(|(caller, id)| (caller.as_str(), *id)).collect(),
+        definitions: wanted.definition_keys().collect(),
+    };
+    let (mut tx, resolved) = session.begin(&resolve).await?;
+
+    let mut replays = Replays::new();
+    for known in resolved.known {
+        let position = match known.last_seq {
+            Seq(0) => Position::default(),
+            seq => tx
+                .event_id(seq)
+                .await?
+                .map_or_else(Position::default, |id| Position::after(seq, id)),
+        };
+        replays.insert((known.caller.clone(), known.request_id), (known, position));
+    }
+    let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
+
+    let mut used = cache.refresh(&mut tx, resolved.versions).await?;
+    let rows = lock(&mut tx, &footprint).await?;
+    // Whoever holds the lock of a definition compares it here: its own change must not look like
+    // somebody else's.
+    for (key, version) in &used {
+        let held = footprint.definitions.contains(key);
+        if held && rows.definitions.loaded(key).map(|d| d.version) != Some(*version) {
+            return Err(Fault::Stale("a definition changed before it was locked".into()));
+        }
+    }
+    used.retain(|(key, _)| !footprint.definitions.contains(key));
+    let world = World { rows, definitions: cache.definitions(), now: resolved.now, replays };
+    Ok((tx, world, used))
+}
+
+/// Locks and loads, table after table, in the one order.
+async fn lock(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
+    macro_rules! lock_all {
+        ($($rows:ident: $noun:ident,)*) => {
+            WorkingSet { $($rows: tx.lock::<$noun>(&footprint.$rows).await?,)* }
+        };
+    }
+    Ok(for_each_noun!(lock_all))
+}
+
+/// Writes what has changed, table after table, in the same order.
+async fn write(tx: &mut Tx<'_>, rows: &WorkingSet) -> Result<(), Fault> {
+    macro_rules! write_all {
+        ($($rows:ident: $noun:ident,)*) => {
+            $(tx.write::<$noun>(&rows.$rows).await?;)*
+        };
+    }
+    for_each_noun!(write_all);
+    Ok(())
+}
+
+fn call_of(pending: &Pending) -> (String, Uuid) {
+    let call = &pending.command.call;
+    (call.caller.to_string(), call.request_id)
+}
+
+fn hanging() -> Fault {
+    Fault::Lost(anyhow!("a batch took longer than {BATCH_MAX:?}"))
+}
+
+/// Drops, unexecuted, what nobody waits for any more.
+fn without_expired(batch: Vec<Pending>) -> Vec<Pending> {
+    let now = Instant::now();
+    let mut rest = Vec::with_capacity(batch.len());
+    for pending in batch {
+        if pending.answer.is_closed() || !pending.progress.start() {
+            continue;
+        }
+        if pending.command.call.deadline <= now {
+            pending.end(Err(Error::DeadlinePassed));
+        } else {
+            rest.push(pending);
+        }
+    }
+    rest
+}
+
+/// Answers what cannot be settled in time.
+fn without_unsettled(batch: Vec<Pending>) -> Vec<Pending> {
+    let now = Instant::now();
+    let (late, rest): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|pending| pending.command.call.deadline <= now);
+    for pending in late {
+        let request_id = pending.command.call.request_id;
+        pending.end(Err(outcome_unknown(request_id)));
+    }
+    rest
+}
+
+/// Answers what would wait for the database past its deadline; true if nothing is left.
+fn failures_end(batch: &mut Vec<Pending>) -> bool {
+    let soon = Instant::now() + PROBE_PERIOD;
+    let (late, rest): (Vec<_>, Vec<_>) =
+        batch.drain(..).partition(|pending| pending.command.call.deadline <= soon);
+    end_all(late, database_unavailable);
+    *batch = rest;
+    batch.is_empty()
+}
+
+fn end_all(batch: Vec<Pending>, error: impl Fn() -> Error) {
+    for pending in batch {
+        pending.end(Err(error()));
+    }
+}
+
+/// Half to one and a half times a wait, so that lanes that failed together do not meet again.
+fn spread(wait: Duration, batch: &[Pending]) -> Duration {
+    let drawn = batch.first().map_or(128, |pending| {
+        let [.., last] = pending.command.call.request_id.into_bytes();
+        last
+    });
+    wait / 2 + wait * u32::from(drawn) / 255
+}
+
+/// Nobody knows whether it happened.
+pub fn outcome_unknown(request_id: Uuid) -> Error {
+    Error::Unavailable {
+        reason: Reason::OutcomeUnknown,
+        problem: "it may have happened; send it again with the same request_id".into(),
+        request_id: Some(request_id),
+    }
+}
+
+/// The database does not answer.
+pub fn database_unavailable() -> Error {
+    Error::Unavailable {
+        reason: Reason::DatabaseUnavailable,
+        problem: "the database cannot be reached, nothing was changed".into(),
+        request_id: None,
+    }
+}
+
+fn contention() -> Error {
+    Error::Conflict {
+        reason: Reason::Contention,
+        subject: "request".into(),
+        problem: "others kept changing the same things, nothing was changed".into(),
+    }
+}
