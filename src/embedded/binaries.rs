@@ -234,8 +234,7 @@ mod tests {
         let account = Account::of_service().await.unwrap();
         let cluster = Path::new("/data/cluster");
 
-        let refused =
-            choose(Search::DownloadOnly, empty.path(), cluster, Some(99), &account).await;
+        let refused = choose(Search::DownloadOnly, empty.path(), cluster, Some(99), &account).await;
 
         assert_eq!(
             refused.unwrap_err().to_string(),

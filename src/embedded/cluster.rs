@@ -109,7 +109,8 @@ async fn create_database(
     command.arg("postgres").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.kill_on_drop(true);
 
-    let failed = |cause| Error::Program { program: program.clone(), user: account.name.clone(), cause };
+    let failed =
+        |cause| Error::Program { program: program.clone(), user: account.name.clone(), cause };
     let mut child = command.spawn().map_err(failed)?;
     let talk = async {
         if let Some(mut input) = child.stdin.take() {

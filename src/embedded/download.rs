@@ -124,7 +124,8 @@ mod tests {
     fn the_error_of_a_failed_download_names_the_packages_and_the_cause() {
         let text = missing("no route to host".to_owned()).to_string();
 
-        for part in ["16.9.0", "no route to host", "apt install postgresql", "dnf install", "brew"] {
+        for part in ["16.9.0", "no route to host", "apt install postgresql", "dnf install", "brew"]
+        {
             assert!(text.contains(part), "{part:?} is not in {text:?}");
         }
     }

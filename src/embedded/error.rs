@@ -68,22 +68,28 @@ pub enum Error {
         uid: u32,
     },
     /// The user of the service has no name, so PostgreSQL can neither start nor recognise it.
-    #[error("user id {uid} has no name on this machine and PostgreSQL needs one: add it to \
-        /etc/passwd, or start the service as a user that has a name")]
+    #[error(
+        "user id {uid} has no name on this machine and PostgreSQL needs one: add it to \
+        /etc/passwd, or start the service as a user that has a name"
+    )]
     Nameless {
         /// The effective user id of the service.
         uid: u32,
     },
     /// The service runs as root and there is no user to run PostgreSQL as.
-    #[error("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to \
+    #[error(
+        "PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody` to \
         run it as: create one (`useradd --system postgres`), or start the service as an ordinary \
-        user")]
+        user"
+    )]
     NoServerUser,
     /// None is installed and the download failed.
-    #[error("found no PostgreSQL 15 or newer, and the download of {version} failed: {cause}; \
+    #[error(
+        "found no PostgreSQL 15 or newer, and the download of {version} failed: {cause}; \
         install it (Debian, Ubuntu: `apt install postgresql`; Fedora, RHEL: `dnf install \
         postgresql-server`; macOS: `brew install postgresql@16`), or configure the address of a \
-        database")]
+        database"
+    )]
     Missing {
         /// The version that was to be downloaded.
         version: String,

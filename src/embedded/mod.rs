@@ -58,8 +58,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Where downloaded programs are kept, one folder a version; created when needed.
     pub binaries_dir: PathBuf,
-    /// Whether a commit is on disk before it is acknowledged. False loses data in a crash of the
-    /// machine and is for tests alone.
+    /// Whether a commit is on disk before it is acknowledged. False is for tests alone: the last
+    /// half second of commits is lost when the server is killed, and maybe all in a power cut.
     pub fsync: bool,
     /// Where programs are looked for.
     pub search: Search,
@@ -119,7 +119,7 @@ impl Postgres {
     }
 
     /// Watches the server and starts it again when it dies, until `stopping` is cancelled; the
-    /// server is left running then.
+    /// server is left running, or starting, then.
     ///
     /// # Errors
     /// The cluster is gone, so there is nothing to start. Other failures are logged and tried
@@ -150,9 +150,8 @@ impl Postgres {
                 let path = &self.server.cluster;
                 return Err(Error::file("find", path)(std::io::ErrorKind::NotFound.into()));
             }
-            match self.server.start().await {
-                Ok(guardian) => {
-                    self.guardian = Some(guardian);
+            match self.server.start(&mut self.guardian).await {
+                Ok(()) => {
                     self.started_at = Instant::now();
                     tracing::info!("PostgreSQL runs again");
                 }
@@ -205,7 +204,8 @@ async fn start_within(options: Options, owner_within: Duration) -> Result<Postgr
     let url = url(&socket_dir)?;
     let log = dir.join("postgres.log");
     let server = Server { cluster, socket_dir, log, binaries, account, fsync, settings };
-    let guardian = server.start().await?;
+    let mut guardian = None;
+    server.start(&mut guardian).await?;
     tracing::info!(
         postgres.version = server.binaries.version.text,
         postgres.bin = %server.binaries.bin.display(),
@@ -214,7 +214,7 @@ async fn start_within(options: Options, owner_within: Duration) -> Result<Postgr
         "PostgreSQL runs"
     );
     let started_at = Instant::now();
-    Ok(Postgres { server, guardian: Some(guardian), started_at, url, _lock: lock })
+    Ok(Postgres { server, guardian, started_at, url, _lock: lock })
 }
 
 fn url(socket_dir: &Path) -> Result<String, Error> {

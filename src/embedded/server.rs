@@ -53,10 +53,17 @@ pub(super) struct Server {
 impl Server {
     /// Starts the server and waits until it takes connections. A server of the same cluster that
     /// was left over is ended first.
-    pub(super) async fn start(&self) -> Result<Guardian, Error> {
+    ///
+    /// The guardian is in `slot` from the first moment on, so that a caller who stops waiting
+    /// decides what becomes of the server. After an error the slot is empty.
+    pub(super) async fn start(&self, slot: &mut Option<Guardian>) -> Result<(), Error> {
         let deadline = Instant::now() + REMNANTS_WITHIN;
         loop {
-            match self.start_once().await {
+            let outcome = self.start_once(slot).await;
+            if outcome.is_err() {
+                *slot = None;
+            }
+            match outcome {
                 Err(Error::Start { tail, .. })
                     if is_barred_by_remnants(&tail) && Instant::now() < deadline =>
                 {
@@ -68,7 +75,7 @@ impl Server {
         }
     }
 
-    async fn start_once(&self) -> Result<Guardian, Error> {
+    async fn start_once(&self, slot: &mut Option<Guardian>) -> Result<(), Error> {
         if let Some(pid) = postmaster::running(&self.cluster)? {
             tracing::warn!(postgres.pid = pid, "ending a PostgreSQL that outlived its service");
             postmaster::end(&self.cluster, postmaster::PATIENCE).await?;
@@ -79,9 +86,8 @@ impl Server {
         let log = self.open_log()?;
         let log_begin = log.metadata().map_err(Error::file("look at", &self.log))?.len();
         let program = self.binaries.bin.join("postgres");
-        let mut guardian = Guardian::start(&program, &self.arguments()?, &self.account, &log)?;
-        self.await_ready(&mut guardian, log_begin).await?;
-        Ok(guardian)
+        let guardian = Guardian::start(&program, &self.arguments()?, &self.account, &log)?;
+        self.await_ready(slot.insert(guardian), log_begin).await
     }
 
     async fn await_ready(&self, guardian: &mut Guardian, log_begin: u64) -> Result<(), Error> {
@@ -108,8 +114,19 @@ impl Server {
         }
     }
 
-    /// Ends the server, whether its guardian lives or not.
+    /// Ends the server, whether its guardian lives or not, and removes its socket.
     pub(super) async fn end(&self, guardian: Option<Guardian>) -> Result<(), Error> {
+        self.end_processes(guardian).await?;
+        socket::clear(&self.socket_dir)?;
+        // One in the temporary folder should not stay there. Harmless if it does.
+        let is_ours = self.cluster.parent().is_some_and(|dir| self.socket_dir.starts_with(dir));
+        if !is_ours && let Err(cause) = std::fs::remove_dir(&self.socket_dir) {
+            tracing::debug!(%cause, "left the folder of the socket behind");
+        }
+        Ok(())
+    }
+
+    async fn end_processes(&self, guardian: Option<Guardian>) -> Result<(), Error> {
         let Some(mut guardian) = guardian else {
             return postmaster::end(&self.cluster, postmaster::PATIENCE).await;
         };

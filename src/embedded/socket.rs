@@ -66,7 +66,11 @@ fn place(dir: &Path) -> PathBuf {
     }
     // The temporary folder of macOS is so long that the socket may not fit in it either.
     let far = std::env::temp_dir().join(&name);
-    if far.as_os_str().len() + NAME_BYTES <= PATH_BYTES_MAX { far } else { Path::new("/tmp").join(name) }
+    if far.as_os_str().len() + NAME_BYTES <= PATH_BYTES_MAX {
+        far
+    } else {
+        Path::new("/tmp").join(name)
+    }
 }
 
 #[cfg(test)]
