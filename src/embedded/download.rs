@@ -28,10 +28,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// holds `bin`. Only one process downloads at a time; the others wait and then find it.
 pub(super) async fn fetch(binaries_dir: &Path) -> Result<PathBuf, Error> {
     match tokio::time::timeout(FETCH_WITHIN, fetch_unbounded(binaries_dir)).await {
-        Ok(fetched) => fetched.map_err(|cause| match cause {
-            cause @ Error::Missing { .. } => cause,
-            cause => missing(cause.to_string()),
-        }),
+        Ok(Err(cause)) if !matches!(cause, Error::Missing { .. }) => {
+            Err(missing(cause.to_string()))
+        }
+        Ok(fetched) => fetched,
         Err(_) => Err(missing(format!("not done after {} s", FETCH_WITHIN.as_secs()))),
     }
 }
