@@ -1,4 +1,4 @@
-//! Potts tracks effort that spans people, teams and machines.
+#![doc = include_str!("README.md")]
 
 pub mod config;
 pub mod domain;

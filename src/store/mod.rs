@@ -6,6 +6,7 @@ mod connect;
 mod counter;
 mod definition;
 mod error;
+mod facts;
 mod hint;
 mod issue;
 pub mod lock_order;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
 pub use error::{Fault, Result, SqlError};
+pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};

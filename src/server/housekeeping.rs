@@ -1,0 +1,161 @@
+//! What goes on beside the calls: partitions ahead, sweeping, hints, health.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::ledger::Ledger;
+use crate::store::{PARTITIONS_AHEAD, SWEEP_ROWS_MAX, Store};
+use crate::stream::Hub;
+use crate::telemetry::Metrics;
+
+/// A partition lasts for minutes even at full speed.
+const KEEP_PERIOD: Duration = Duration::from_secs(60);
+/// Short, so that a sweep is small.
+const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+/// More hints cost more than they save: readers poll as well.
+const HINT_PERIOD: Duration = Duration::from_millis(10);
+/// Between attempts to reach a database that is away.
+const RECONNECT_PERIOD: Duration = Duration::from_millis(500);
+/// How often it is looked whether calls can be served.
+const PROBE_PERIOD: Duration = Duration::from_secs(1);
+/// Fewer partitions than this are worth an alarm.
+const PARTITIONS_LOW: i64 = 2;
+
+/// Waits, unless the server stops first. False if it does.
+async fn wait(period: Duration, stopping: &CancellationToken) -> bool {
+    tokio::select! {
+        () = sleep(period) => true,
+        () = stopping.cancelled() => false,
+    }
+}
+
+/// Makes partitions ahead of need.
+pub async fn keep_partitions(
+    store: Store,
+    hub: Hub,
+    metrics: Arc<Metrics>,
+    stopping: CancellationToken,
+) {
+    while wait(KEEP_PERIOD, &stopping).await {
+        match store.keep_partitions(hub.head().seq).await {
+            Ok(Some(ahead)) => {
+                metrics.partitions_ahead(ahead);
+                if ahead < PARTITIONS_LOW {
+                    tracing::error!(ahead, "the log runs out of partitions");
+                }
+            }
+            // Another replica is at it.
+            Ok(None) => metrics.partitions_ahead(PARTITIONS_AHEAD),
+            Err(error) => tracing::warn!(%error, "cannot make partitions, will try again"),
+        }
+    }
+}
+
+/// Forgets what is kept for a time only.
+pub async fn sweep(store: Store, requests_kept: Duration, stopping: CancellationToken) {
+    while wait(SWEEP_PERIOD, &stopping).await {
+        loop {
+            match store.sweep(requests_kept).await {
+                Ok(swept) if i64::try_from(swept).is_ok_and(|swept| swept >= SWEEP_ROWS_MAX) => (),
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot sweep, will try again");
+                    break;
+                }
+            }
+            if stopping.is_cancelled() {
+                return;
+            }
+        }
+    }
+}
+
+/// Tells other replicas that this one has committed something: the first time at once, then once
+/// per [`HINT_PERIOD`].
+pub async fn tell(store: Store, replica: Uuid, ledger: Ledger, stopping: CancellationToken) {
+    let mut hinter = store.hinter(replica);
+    loop {
+        tokio::select! {
+            () = ledger.committed() => (),
+            () = stopping.cancelled() => return,
+        }
+        if let Err(error) = hinter.tell().await {
+            tracing::debug!(%error, "cannot tell other replicas; they will see it when they look");
+        }
+        if !wait(HINT_PERIOD, &stopping).await {
+            return;
+        }
+    }
+}
+
+/// Hears what other replicas tell.
+pub async fn listen(store: Store, replica: Uuid, hub: Hub, stopping: CancellationToken) {
+    let own = replica.to_string();
+    while !stopping.is_cancelled() {
+        let heard = async {
+            let mut listener = store.listener().await?;
+            // Whatever was said while nobody listened.
+            hub.hint();
+            loop {
+                if listener.hear().await? != own {
+                    hub.hint();
+                }
+            }
+        };
+        let ended: Result<std::convert::Infallible, crate::store::Fault> = tokio::select! {
+            ended = heard => ended,
+            () = stopping.cancelled() => return,
+        };
+        let Err(error) = ended;
+        tracing::debug!(%error, "cannot hear other replicas; this one looks by itself");
+        if !wait(RECONNECT_PERIOD, &stopping).await {
+            return;
+        }
+    }
+}
+
+/// Whether calls can be served: the database answers, and the ledger carries out.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Whether they can.
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Says so.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+}
+
+/// Looks whether calls can be served, and tells `changed` when that changes.
+pub async fn watch_health<F: Future<Output = ()>>(
+    store: Store,
+    ledger: Ledger,
+    readiness: Readiness,
+    changed: impl Fn(bool) -> F,
+    stopping: CancellationToken,
+) {
+    loop {
+        let answers = store.now(Instant::now() + PROBE_PERIOD);
+        let answers = matches!(tokio::time::timeout(PROBE_PERIOD, answers).await, Ok(Ok(_)));
+        let ready = answers && ledger.is_ready() && !stopping.is_cancelled();
+        if ready != readiness.is_ready() {
+            tracing::info!(ready, "readiness changed");
+            readiness.set(ready);
+            changed(ready).await;
+        }
+        if !wait(PROBE_PERIOD, &stopping).await {
+            readiness.set(false);
+            changed(false).await;
+            return;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What tests are made of: a PostgreSQL, a database each, a server, clients.
+
+pub mod app;
+pub mod eventually;
+pub mod postgres;
+
+pub use app::TestApp;
+pub use eventually::eventually;
+pub use postgres::TestDatabase;
