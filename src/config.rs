@@ -331,11 +331,8 @@ fn tls(source: &Source<'_, impl Lookup>) -> Result<Option<TlsFiles>, Error> {
     let file = |variable| source.text(variable).map(PathBuf::from);
     let (cert, key) = (file("POTTS_TLS_CERT_FILE"), file("POTTS_TLS_KEY_FILE"));
     let client_ca = file("POTTS_TLS_CLIENT_CA_FILE");
-    let missing = |variable, cause: &str| Error {
-        variable,
-        value: String::new(),
-        cause: cause.to_owned(),
-    };
+    let missing =
+        |variable, cause: &str| Error { variable, value: String::new(), cause: cause.to_owned() };
     match (cert, key) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, client_ca })),
         (None, None) if client_ca.is_none() => Ok(None),
@@ -391,7 +388,9 @@ mod tests {
     fn read(set: &[(&str, &str)]) -> Result<Config, Error> {
         let lookup = |variable: &str| {
             let found = set.iter().find(|(name, _)| *name == variable);
-            found.map(|(_, value)| (*value).to_owned()).or((variable == "HOME").then(|| "/h".into()))
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .or((variable == "HOME").then(|| "/h".into()))
         };
         Config::read(&Flags::default(), lookup)
     }

@@ -68,10 +68,11 @@ impl<N: Noun> Rows<N> {
         self.0.get(key)?.loaded.as_ref()
     }
 
+    /// Sets the current value. A key that nobody asked for is one that this batch has given, under
+    /// the lock of what gives such keys.
     fn put(&mut self, noun: Arc<N>) {
-        let key = noun.key();
-        let row = self.0.get_mut(&key);
-        row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current = Some(noun);
+        let row = self.0.entry(noun.key()).or_insert(Row { loaded: None, current: None });
+        row.current = Some(noun);
     }
 
     /// Rows to insert and rows to update, by key.

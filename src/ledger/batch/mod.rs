@@ -292,3 +292,6 @@ pub fn answer(batch: Vec<Pending>, decided: Decided, head: Seq, none: Position) 
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,3 +251,6 @@ impl Inner {
 fn to_f64(count: usize) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests;
