@@ -6,6 +6,7 @@ use potts::domain::name::{IssueName, ProjectId};
 use potts::proto;
 use prost::Message as _;
 use serde_json::json;
+use uuid::Uuid;
 
 /// The project whose issues are updated.
 pub const PROJECT: &str = "bench";
@@ -48,8 +49,8 @@ pub struct Choices {
 impl Choices {
     /// Of a caller.
     pub fn of(caller: usize) -> Choices {
-        let seed = u64::try_from(caller).unwrap_or(0);
-        Choices { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), caller }
+        // Drawn anew each time: numbers that come again would change nothing.
+        Choices { state: Uuid::new_v4().as_u64_pair().0, caller }
     }
 
     /// `SplitMix64`: any number.
