@@ -7,8 +7,8 @@ use anyhow::Context as _;
 
 use super::serve::wrong_setting;
 use crate::config::{self, Config, Flags};
-use crate::embedded::Postgres;
-use crate::store::{self, Connector, VERSION_MIN, migrate};
+use crate::embedded::{self, Postgres};
+use crate::store::{self, Connector, Purpose, VERSION_MIN, migrate};
 use crate::{server, telemetry};
 
 fn read(flags: &Flags) -> Result<Config, ExitCode> {
@@ -124,10 +124,22 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
+    if let Some(connector) = running(config).await {
+        return look(&connector, findings).await;
+    }
     let (connector, postgres) = server::open(config).await?;
     let looked = look(&connector, findings).await;
     stop(postgres).await?;
     looked
+}
+
+/// The private database of a service that runs: it has an owner, and needs no start.
+async fn running(config: &Config) -> Option<Connector> {
+    let private = config.data_dir.join("postgres");
+    let url = embedded::url_of(&private).filter(|_| config.database_url.is_none())?;
+    let connector = Connector::new(&url).ok()?;
+    connector.connect(Purpose::Read).await.ok()?;
+    Some(connector)
 }
 
 async fn look(connector: &Connector, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
