@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -25,7 +26,7 @@ use crate::ledger::Ledger;
 use crate::store::{Connections, Store};
 use crate::stream::{self, Hub};
 use crate::telemetry::{Metrics, Snapshot};
-use crate::transport;
+use crate::transport::{self, Access};
 use housekeeping::Readiness;
 use tasks::Tasks;
 
@@ -76,7 +77,7 @@ impl Server {
         let stopping = CancellationToken::new();
         let database_stopping = CancellationToken::new();
         let guard = database_stopping.clone().drop_guard();
-        let (connector, postgres) = database::open(&config).await?;
+        let (connector, postgres) = open(&config).await?;
         if let Some(postgres) = postgres {
             keep_database(&tasks, postgres, database_stopping.clone());
         }
@@ -115,7 +116,7 @@ impl Server {
             database_stopping: guard.disarm(),
         };
         server.keep_house(&config);
-        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token), &config)?;
+        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token)).await;
         server.say_where(token.and_then(|(_, file)| file));
         Ok(server)
     }
@@ -146,51 +147,44 @@ impl Server {
         });
     }
 
-    fn open_doors(
+    async fn open_doors(
         &self,
         grpc: TcpListener,
         http: TcpListener,
         tls: Option<transport::Tls>,
-        token: Option<&secrecy::SecretString>,
-        config: &Config,
-    ) -> anyhow::Result<()> {
+        token: Option<&SecretString>,
+    ) {
         let Parts { store, hub, ledger, metrics, readiness } = self.parts.clone();
-        let (health, health_service) = transport::health();
-        let observed = Arc::clone(&metrics);
-        let door = transport::Door {
-            rooms: transport::Rooms {
-                store: store.clone(),
-                hub: hub.clone(),
-                ledger: ledger.clone(),
-            },
-            access: transport::Access::of(token),
-            limits: transport::Limits {
-                message_bytes_max: config.message_bytes_max,
-                caller_subscriptions_max: config.caller_subscriptions_max,
-            },
-            tls,
-            health: health_service,
-            observe: Arc::new(move |rpc, code, took| observed.call(rpc, code, took)),
+        let access =
+            token.map_or_else(Access::open, |token| Access::by_token(token.expose_secret()));
+        let health = transport::Health::new().await;
+        let parts = transport::Parts {
+            ledger: ledger.clone(),
+            hub,
+            store: store.clone(),
+            access,
+            health: health.clone(),
+            observer: Arc::new(move |rpc, code, took| {
+                metrics.call(rpc, &format!("{code:?}"), took)
+            }),
         };
-        self.tasks.run("grpc", transport::serve(grpc, door, self.stopping.clone()));
+        let options = transport::Options { tls };
+        self.tasks.run("grpc", transport::serve(grpc, options, parts, self.stopping.clone()));
 
-        let ready = readiness.clone();
-        let scraped = self.parts.clone();
-        let probes = http::Probes {
-            is_ready: Box::new(move || ready.is_ready()),
-            metrics: Box::new(move || scraped.metrics.text(scraped.snapshot())),
-        };
-        self.tasks.run("http", http::serve(http, probes, self.stopping.clone()));
+        let served = http::serve(http, Arc::new(self.parts.clone()), self.stopping.clone());
+        self.tasks.run("http", async move { Ok(served.await?) });
 
         // Last: what is reported is what can be called.
         let watched = (store, ledger, readiness, self.stopping.clone());
         self.tasks.keep("health", move || {
             let (store, ledger, readiness, stopping) = watched.clone();
             let health = health.clone();
-            let changed = move |ready| transport::report_health(health.clone(), ready);
+            let changed = move |ready| {
+                let health = health.clone();
+                async move { health.set_serving(ready).await }
+            };
             housekeeping::watch_health(store, ledger, readiness, changed, stopping)
         });
-        Ok(())
     }
 
     fn say_where(&self, token_file: Option<std::path::PathBuf>) {
@@ -237,6 +231,17 @@ impl Server {
     }
 }
 
+impl http::Probe for Parts {
+    fn unready(&self) -> Option<String> {
+        let ready = self.readiness.is_ready();
+        (!ready).then(|| "the database does not answer, or the service is stopping".into())
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.text(self.snapshot())
+    }
+}
+
 impl Parts {
     fn snapshot(&self) -> Snapshot {
         let stats = self.hub.stats();
@@ -265,7 +270,8 @@ fn read_tls(files: &TlsFiles) -> anyhow::Result<transport::Tls> {
         std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
     };
     let client_ca = files.client_ca.as_deref().map(read).transpose()?;
-    Ok(transport::Tls { cert: read(&files.cert)?, key: read(&files.key)?, client_ca })
+    let (certificate, key) = (read(&files.cert)?, read(&files.key)?.into());
+    Ok(transport::Tls { certificate, key, client_ca })
 }
 
 /// Keeps the private database running, and stops it after everybody else.
