@@ -36,8 +36,8 @@ pub struct Options {
     /// How often the log is read without a hint, give or take a fifth. Longer delays what other
     /// replicas append while hints are lost, shorter is work for the database. Default 100 ms.
     pub poll_period: Duration,
-    /// How many pages of the log are read at a time; not more than the database has connections
-    /// for. Default 4.
+    /// How many pages of the log are read at a time. The pool of connections should have two more,
+    /// for the tail and for new readers, who else wait for pages. Default 4.
     pub catch_up_pages_max: usize,
     /// Above so many live subscriptions they are woken at most every 5 ms, so that a wake serves
     /// several events. Default 256.

@@ -318,6 +318,10 @@ impl Subscription {
         if self.goal.is_some_and(|goal| self.at.seq >= goal) {
             return self.caught_up();
         }
+        // The bell rings after the head has moved: whoever sees the old one is woken again.
+        if self.at.seq >= self.seat.shared.head() {
+            return self.silent(None);
+        }
         let scan = if self.takes_all { self.scan_whole() } else { self.scan_filtered() };
         match scan {
             None => Step::Go,
