@@ -180,3 +180,105 @@ pub(super) fn stream_message(message: Message, epoch: Epoch) -> proto::Subscribe
     };
     proto::SubscribeResponse { message: Some(message) }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use jiff::Timestamp;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::issue::RESTORABLE;
+    use crate::domain::name::{ActorName, IssueName, ProjectId};
+    use crate::stream::Position;
+
+    fn closed_issue() -> Issue {
+        let at = Timestamp::new(100, 0).unwrap();
+        Issue {
+            name: IssueName::parse("n", "ABC-12").unwrap(),
+            uid: Uuid::max(),
+            version: 3,
+            created_at: at,
+            updated_at: at,
+            creator: ActorName::root(),
+            title: "t".into(),
+            description: "d".into(),
+            workflow: "simple".into(),
+            status: "closed".into(),
+            resolution: "completed".into(),
+            priority: 2,
+            parameters: json!({ "n": 1 }).as_object().unwrap().clone(),
+            annotations: [("team".to_owned(), "qa".to_owned())].into(),
+            due_at: Some(at),
+            milestone: "m".into(),
+            closed_at: Some(at),
+            step: 1,
+            deleted_at: Some(at),
+        }
+    }
+
+    #[test]
+    fn an_issue_says_all_it_is() {
+        let sent = issue(&closed_issue());
+
+        assert_eq!((&*sent.name, &*sent.key), ("projects/abc/issues/12", "ABC-12"));
+        assert_eq!((&*sent.etag, &*sent.creator), ("v3", "actors/root"));
+        assert_eq!(sent.state(), proto::IssueState::Closed);
+        assert_eq!(sent.category(), proto::StatusCategory::Done);
+        assert_eq!(sent.expire_time.unwrap().seconds, 100 + RESTORABLE.as_secs());
+        assert_eq!(sent.parameters.unwrap().fields.len(), 1);
+    }
+
+    #[test]
+    fn what_was_not_written_has_nothing_of_the_server() {
+        let proto::Issue { name, uid, key, etag, create_time, update_time, title, .. } =
+            issue_to_be(&closed_issue());
+        assert_eq!([name, uid, key, etag], [const { String::new() }; 4]);
+        assert_eq!((create_time, update_time, title.as_str()), (None, None, "t"));
+
+        let at = Timestamp::UNIX_EPOCH;
+        let sent = project_to_be(&Project {
+            id: ProjectId::parse("p", "abc").unwrap(),
+            uid: Uuid::max(),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+            creator: ActorName::root(),
+            display_name: "ABC".into(),
+            deleted_at: None,
+        });
+        assert_eq!((&*sent.name, &*sent.uid, &*sent.etag), ("", "", ""));
+        assert_eq!(sent.display_name, "ABC");
+    }
+
+    #[test]
+    fn a_batch_says_how_much_of_the_log_lies_behind_it() {
+        let cursor = Position { seq: Seq(5), check: [0; 8] };
+        let epoch = Epoch::of(Uuid::max());
+        let events = vec![Bytes::from_static(b"x")];
+        let batch = Message::Batch { events, cursor, command_complete: true, head: Seq(9) };
+
+        let Some(Sent::Batch(sent)) = stream_message(batch, epoch).message else { panic!() };
+
+        assert_eq!((sent.lag, sent.head, sent.events.len()), (4, 9, 1));
+        assert_eq!(sent.cursor, cursor.cursor(epoch));
+    }
+
+    #[test]
+    fn events_get_their_place() {
+        let body = proto::Event { id: "x".into(), ..Default::default() }.encode_to_vec();
+
+        assert_eq!(event(Seq(7), &body).unwrap().seq, 7);
+        assert!(matches!(event(Seq(7), &[0xff]), Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn the_catalogue_is_told_with_its_classes() {
+        for &kind in EventType::ALL {
+            let sent = event_type(kind);
+            assert_eq!(sent.class, i32::from(kind.class().number()));
+            assert!(!sent.description.is_empty());
+        }
+    }
+}
