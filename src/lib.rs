@@ -1,5 +1,6 @@
 //! Potts tracks effort that spans people, teams and machines.
 
+pub mod adapters;
 pub mod domain;
 pub mod ledger;
 pub mod proto;
