@@ -1,6 +1,7 @@
 //! Potts tracks effort that spans people, teams and machines.
 
 pub mod adapters;
+pub mod cli;
 pub mod domain;
 pub mod ledger;
 pub mod proto;
