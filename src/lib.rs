@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
-pub mod config;
+pub mod adapters;
+pub mod cli;
 pub mod domain;
 pub mod http;
 pub mod ledger;
