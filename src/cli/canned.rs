@@ -134,11 +134,8 @@ pub async fn run(canned: &Arc<Canned>, line: &[&str]) -> Ended {
 
 async fn answer_to(command: super::Command, output: &mut Output<'_>) -> Result<(), Failure> {
     match command {
-        super::Command::Tail(verb) => Box::pin(verb.run(output)).await,
-        super::Command::Publish(verb) => Box::pin(verb.run(output)).await,
-        super::Command::Project(verb) => Box::pin(verb.run(output)).await,
-        super::Command::Event(verb) => Box::pin(verb.run(output)).await,
-        other => panic!("not served: {other:?}"),
+        super::Command::Caller(verb) => verb.run(output).await,
+        other @ super::Command::Operator(_) => panic!("not served: {other:?}"),
     }
 }
 

@@ -9,6 +9,7 @@ mod canned;
 mod client;
 mod cloud_event;
 mod completions;
+mod database;
 mod event;
 mod failure;
 mod issue;
@@ -17,6 +18,7 @@ mod names;
 mod project;
 mod publish;
 mod render;
+mod serve;
 mod tail;
 
 use std::ffi::OsString;
@@ -26,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use self::failure::{Exit, Failure};
+use crate::config::Flags;
 
 /// What `--help` says about exit codes. Scripts rely on them.
 const EXIT_CODES: &str = "\
@@ -37,6 +40,14 @@ Exit codes:
   70  the answer of the service cannot be understood
   74  the output cannot be written";
 
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  potts serve
+  potts serve --grpc-addr 127.0.0.1:0 --log potts::ledger=debug,info
+  potts serve --database-url postgres://potts:secret@db/potts
+
+Exit codes: 0 it was asked to stop, 1 it failed, 78 a setting is wrong.";
+
 /// Tracks effort that spans people, teams and machines.
 #[derive(Parser, Debug)]
 #[command(name = "potts", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -47,9 +58,44 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The verbs. Those of the server's own side stand first.
+/// The verbs.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Those of who runs the service.
+    #[command(flatten)]
+    Operator(Operator),
+    /// Those of who calls it.
+    #[command(flatten)]
+    Caller(Caller),
+}
+
+/// What is done on the server's own side.
+#[derive(Subcommand, Debug)]
+pub enum Operator {
+    /// Run the service.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<Flags>),
+    /// Bring the schema of the database up to date.
+    #[command(after_help = "Examples:\n  potts migrate\n  potts migrate --dry-run")]
+    Migrate {
+        /// Say what is missing, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// The settings.
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
+    /// Print the settings that are in force, secrets masked.
+    #[command(after_help = "Examples:\n  potts config\n  potts config --ledger-lanes 2")]
+    Config(Box<Flags>),
+    /// Look whether the service could run, and say what is in its way.
+    #[command(after_help = "Examples:\n  potts doctor\n  potts doctor --data-dir /srv/potts")]
+    Doctor(Box<Flags>),
+}
+
+/// What a client does.
+#[derive(Subcommand, Debug)]
+pub enum Caller {
     /// Print events as they happen.
     Tail(tail::Tail),
     /// Send messages of other services: CloudEvents, CDEvents or any other JSON.
@@ -88,18 +134,36 @@ fn exit_of(error: &clap::Error) -> ExitCode {
 
 /// Does what a command line says.
 pub async fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Operator(Operator::Serve(flags)) => serve::run(&flags).await,
+        Command::Operator(Operator::Migrate { dry_run, flags }) => {
+            database::migrate(&flags, dry_run).await
+        }
+        Command::Operator(Operator::Config(flags)) => database::config(&flags),
+        Command::Operator(Operator::Doctor(flags)) => database::doctor(&flags).await,
+        Command::Caller(verb) => call(verb).await,
+    }
+}
+
+async fn call(verb: Caller) -> ExitCode {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut output = Output { out: &mut out, err: &mut err };
-    let ended = match cli.command {
-        Command::Tail(verb) => Box::pin(verb.run(&mut output)).await,
-        Command::Publish(verb) => Box::pin(verb.run(&mut output)).await,
-        Command::Project(verb) => Box::pin(verb.run(&mut output)).await,
-        Command::Issue(verb) => Box::pin(verb.run(&mut output)).await,
-        Command::Event(verb) => Box::pin(verb.run(&mut output)).await,
-        Command::Completions(verb) => verb.run(&mut output),
-    };
+    let ended = verb.run(&mut output).await;
     let flushed = output.out.flush();
     end(ended.and(flushed.map_err(Failure::Output)), output.err)
+}
+
+impl Caller {
+    async fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        match self {
+            Caller::Tail(verb) => Box::pin(verb.run(output)).await,
+            Caller::Publish(verb) => Box::pin(verb.run(output)).await,
+            Caller::Project(verb) => Box::pin(verb.run(output)).await,
+            Caller::Issue(verb) => Box::pin(verb.run(output)).await,
+            Caller::Event(verb) => Box::pin(verb.run(output)).await,
+            Caller::Completions(verb) => verb.run(output),
+        }
+    }
 }
 
 /// Says that the program could not even begin.

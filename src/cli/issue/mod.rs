@@ -415,12 +415,12 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::{Caller, Cli, Command};
 
     fn update(words: &[&str]) -> Update {
         let words = ["potts", "issue", "update"].iter().chain(words);
         match Cli::try_parse_from(words).unwrap().command {
-            Command::Issue(Issue { verb: Verb::Update(update), .. }) => *update,
+            Command::Caller(Caller::Issue(Issue { verb: Verb::Update(update), .. })) => *update,
             other => panic!("{other:?}"),
         }
     }

@@ -3,6 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::cli::canned::{Canned, Ended, batch, caught_up, run, started};
 use crate::cli::failure::Exit;
+use crate::cli::{Caller, Command};
 
 fn gone() -> Result<SubscribeResponse, Status> {
     Err(Status::unavailable("this server stops"))
@@ -112,9 +113,8 @@ fn a_cursor_counts_only_when_its_lines_are_out() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cursor");
     let line = ["potts", "tail", "--cursor-file", file.to_str().unwrap()];
-    let crate::cli::Command::Tail(tail) = crate::cli::Cli::parse_from(line).command else {
-        panic!("not a tail")
-    };
+    let command = crate::cli::Cli::parse_from(line).command;
+    let Command::Caller(Caller::Tail(tail)) = command else { panic!("not a tail") };
     let mut follower = Follower::new(tail).unwrap();
     let (mut out, mut err) = (Closing(60), Vec::new());
     let mut output = Output { out: &mut out, err: &mut err };
@@ -182,9 +182,8 @@ fn a_cut_connection_is_mended_too() {
     let (server, address) = serve(first, "127.0.0.1:0".parse().unwrap());
     let (telling, told) = std::sync::mpsc::channel();
     let line = ["potts", "tail", "--until-caught-up", "--json", "--address", &address.to_string()];
-    let crate::cli::Command::Tail(tail) = crate::cli::Cli::parse_from(line).command else {
-        panic!("not a tail")
-    };
+    let command = crate::cli::Cli::parse_from(line).command;
+    let Command::Caller(Caller::Tail(tail)) = command else { panic!("not a tail") };
 
     let tailing = std::thread::spawn(move || {
         let mut err = Vec::new();
