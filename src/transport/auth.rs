@@ -305,7 +305,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digests_are_the_same_only_if_they_are_equal(one: [u8; 32], at in 0..32_usize, bit in 0..8_u8) {
+        fn digests_are_the_same_only_if_they_are_equal(
+            one: [u8; 32],
+            at in 0..32_usize,
+            bit in 0..8_u8,
+        ) {
             let mut other = one;
             other[at] ^= 1 << bit;
 

@@ -44,8 +44,11 @@ impl Deadline {
         Deadline(now + given.saturating_sub(margin))
     }
 
-    /// Reads from the store until then.
-    pub async fn read<T>(self, reading: impl Future<Output = store::Result<T>>) -> Result<T> {
+    /// Reads from the store until then. What reads is boxed, as it holds some 30 KiB.
+    pub async fn read<T>(
+        self,
+        reading: Pin<Box<impl Future<Output = store::Result<T>>>>,
+    ) -> Result<T> {
         match timeout_at(self.0, reading).await {
             Ok(read) => read.map_err(of_read),
             Err(_) => Err(Error::DeadlinePassed),
@@ -161,8 +164,8 @@ mod tests {
     async fn what_is_not_read_in_time_is_told_so() {
         let deadline = Deadline(Instant::now() + Duration::from_secs(1));
 
-        let never = deadline.read(std::future::pending::<store::Result<()>>()).await;
-        let read = deadline.read(async { Ok(7) }).await;
+        let never = deadline.read(Box::pin(std::future::pending::<store::Result<()>>())).await;
+        let read = deadline.read(Box::pin(async { Ok(7) })).await;
 
         assert!(matches!(never, Err(Error::DeadlinePassed)));
         assert_eq!(read.unwrap(), 7);

@@ -308,12 +308,9 @@ mod tests {
 
     #[track_caller]
     fn refused<T: std::fmt::Debug>(read: Result<T>, reason: Reason, field: &str) {
-        match read.unwrap_err() {
-            Error::Invalid { reason: why, field: blamed, .. } => {
-                assert_eq!((why, blamed.as_str()), (reason, field));
-            }
-            other => panic!("{other:?}"),
-        }
+        let error = read.unwrap_err();
+        let Error::Invalid { reason: why, field: blamed, .. } = error else { panic!("{error}") };
+        assert_eq!((why, blamed.as_str()), (reason, field));
     }
 
     #[test]

@@ -58,14 +58,13 @@ impl Door {
     /// A project that is there.
     pub async fn live_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
         let project = self.project(caller, id).await?;
-        Some(project).filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
+        project.filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
     }
 
     /// A project, deleted or not.
-    pub async fn project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
+    pub async fn project(&self, caller: &Caller, id: &ProjectId) -> Result<Option<Project>> {
         let deadline = caller.deadline;
-        let project = deadline.read(self.store.project(id, deadline.0)).await?;
-        project.ok_or_else(|| not_found(id))
+        deadline.read(Box::pin(self.store.project(id, deadline.0))).await
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Events {
 impl Events {
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
-        caller.deadline.read(self.door.store.log_state(known)).await
+        caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
     }
 
     /// The cursor of the end of the log.
@@ -56,7 +56,7 @@ impl Events {
     async fn check_start(&self, caller: &Caller, start: Start) -> Result<()> {
         let Start::Time(at) = start else { return Ok(()) };
         let deadline = caller.deadline;
-        if at > deadline.read(self.door.store.now(deadline.0)).await? {
+        if at > deadline.read(Box::pin(self.door.store.now(deadline.0))).await? {
             return Err(invalid("after_time", "must not be in the future"));
         }
         Ok(())
@@ -106,7 +106,7 @@ impl EventService for Events {
         let rows = match (state.oldest..=state.head).contains(&seq) {
             true => {
                 let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
-                caller.deadline.read(reading).await?
+                caller.deadline.read(Box::pin(reading)).await?
             }
             false => Vec::new(),
         };
@@ -136,7 +136,7 @@ impl EventService for Events {
         };
         let key = key.unwrap_or_else(|| EventsPage::first(state, newest_first));
         let reading = EventsPage::read(&self.door.store, state, &asked, key);
-        let EventsPage { events, next, .. } = caller.deadline.read(reading).await??;
+        let EventsPage { events, next, .. } = caller.deadline.read(Box::pin(reading)).await??;
 
         let next_page_token = next.map(|next| list.token(&next.bytes())).unwrap_or_default();
         Ok(Response::new(proto::ListEventsResponse { events, next_page_token, cursor }))

@@ -284,7 +284,8 @@ mod tests {
 
             let listed = pages(&log, oldest, &asked).concat();
 
-            let places = (oldest..).zip(log.kinds.iter().skip(usize::try_from(oldest - 1).unwrap()));
+            let skipped = usize::try_from(oldest - 1).unwrap();
+            let places = (oldest..).zip(log.kinds.iter().skip(skipped));
             let mut matching: Vec<i64> =
                 places.filter(|(_, k)| all || **k == "issue.closed").map(|(n, _)| n).collect();
             if newest_first {

@@ -58,22 +58,20 @@ impl Issues {
     /// An issue, hidden or not.
     async fn stored(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let issue = deadline.read(self.door.store.issue(name, deadline.0)).await?;
+        let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
         issue.ok_or_else(|| not_found(name))
     }
 
     /// An issue that is there, or hidden and can be brought back.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let project = self.door.live_project(caller, &name.project).await;
-        project.map_err(|error| match error {
-            // Who asks for an issue is told of the issue.
-            Error::NotFound { .. } => not_found(name),
-            error => error,
-        })?;
+        let project = self.door.project(caller, &name.project).await?;
+        if project.is_none_or(|project| project.deleted_at.is_some()) {
+            return Err(not_found(name));
+        }
         let issue = self.stored(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
-            && expires_at <= deadline.read(self.door.store.now(deadline.0)).await?
+            && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
         {
             return Err(not_found(name));
         }
@@ -120,14 +118,14 @@ impl IssueService for Issues {
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
         let deleted_after = match show_deleted {
-            true => Some(deadline.read(store.now(deadline.0)).await? - RESTORABLE),
+            true => Some(deadline.read(Box::pin(store.now(deadline.0))).await? - RESTORABLE),
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
         let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
         let after = after.unwrap_or(0);
         let reading = store.issues(&project, after, deleted_after, limit, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(reading).await?;
+        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
         let rows = rows.iter().map(|row| (row.name.number, encode::issue(row))).collect();
         let (rows, more) = fit(rows, size, |(_, issue)| issue.encoded_len());

@@ -172,7 +172,9 @@ mod tests {
         }
 
         #[test]
-        fn other_keys_are_refused_and_never_panic(key in prop::collection::vec(any::<u8>(), 0..15)) {
+        fn other_keys_are_refused_and_never_panic(
+            key in prop::collection::vec(any::<u8>(), 0..15),
+        ) {
             prop_assert!(is_wrong(EventsKey::of(&key)));
             prop_assert!(key.len() == 8 || is_wrong(number_of(&key)));
         }

@@ -9,7 +9,7 @@ use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
 use super::encode;
 use super::page_token::{List, wrong};
 use crate::domain::command::{Resource, Verb};
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Result, not_found};
 use crate::domain::name::ProjectId;
 use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
 use crate::ledger::Answer;
@@ -46,7 +46,8 @@ impl Projects {
             Answer::Replayed(name) => {
                 let id = ProjectId::parse_name("name", &name)
                     .map_err(|error| Error::Internal(error.into()))?;
-                (encode::project(&self.door.project(&admitted.caller, &id).await?), true)
+                let project = self.door.project(&admitted.caller, &id).await?;
+                (encode::project(&project.ok_or_else(|| not_found(&id))?), true)
             }
         };
         Ok(Outcome { project: Some(project), changed, cursor, replayed })
@@ -98,7 +99,7 @@ impl ProjectService for Projects {
         let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
         let (deadline, after) = (caller.deadline, after.as_ref().map_or("", ProjectId::as_str));
         let reading = self.door.store.projects(after, limit, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(reading).await?;
+        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
         let rows = rows.into_iter().map(|row| (encode::project(&row), row.id)).collect();
         let (rows, more) = fit(rows, size, |(project, _)| project.encoded_len());

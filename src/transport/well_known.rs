@@ -168,10 +168,8 @@ mod tests {
     }
 
     fn field_of(error: Error) -> String {
-        match error {
-            Error::Invalid { field, .. } => field,
-            other => panic!("{other:?}"),
-        }
+        let Error::Invalid { field, .. } = error else { panic!("{error}") };
+        field
     }
 
     #[test]
@@ -265,7 +263,10 @@ mod tests {
         }
 
         #[test]
-        fn times_read_back(seconds in -62_135_596_800_i64..253_402_207_200, nanos in 0..1_000_000_000) {
+        fn times_read_back(
+            seconds in -62_135_596_800_i64..253_402_207_200,
+            nanos in 0..1_000_000_000,
+        ) {
             let at = timestamp("t", prost_types::Timestamp { seconds, nanos }).unwrap();
 
             let sent = to_timestamp(at);
