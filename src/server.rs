@@ -116,7 +116,7 @@ impl Server {
             database_stopping: guard.disarm(),
         };
         server.keep_house(&config);
-        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token)).await;
+        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token), &config).await;
         server.say_where(token.and_then(|(_, file)| file));
         Ok(server)
     }
@@ -153,6 +153,7 @@ impl Server {
         http: TcpListener,
         tls: Option<transport::Tls>,
         token: Option<&SecretString>,
+        config: &Config,
     ) {
         let Parts { store, hub, ledger, metrics, readiness } = self.parts.clone();
         let access =
@@ -168,7 +169,11 @@ impl Server {
                 metrics.call(rpc, &format!("{code:?}"), took)
             }),
         };
-        let options = transport::Options { tls };
+        let options = transport::Options {
+            message_bytes_max: config.message_bytes_max,
+            caller_subscriptions_max: config.caller_subscriptions_max,
+            tls,
+        };
         self.tasks.run("grpc", transport::serve(grpc, options, parts, self.stopping.clone()));
 
         let served = http::serve(http, Arc::new(self.parts.clone()), self.stopping.clone());
