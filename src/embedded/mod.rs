@@ -173,6 +173,13 @@ impl Postgres {
     }
 }
 
+/// The address of the private database of a folder, if there is one: whoever else is of the same
+/// user may look into it while its service runs.
+pub fn url_of(dir: &Path) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    url(&socket::place(&dir)).ok()
+}
+
 async fn start_within(options: Options, owner_within: Duration) -> Result<Postgres, Error> {
     let Options { dir, binaries_dir, fsync, search, settings } = options;
     // Root lets the user of PostgreSQL pass the folders it creates, and nobody list them.

@@ -55,7 +55,8 @@ pub(super) fn clear(socket_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn place(dir: &Path) -> PathBuf {
+/// Where the socket of a data directory is.
+pub(super) fn place(dir: &Path) -> PathBuf {
     let near = dir.join("socket");
     if near.as_os_str().len() + NAME_BYTES <= PATH_BYTES_MAX {
         return near;

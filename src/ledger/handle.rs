@@ -90,6 +90,13 @@ impl Ledger {
         self.committed.notified().await;
     }
 
+    /// Waits until every lane has come to its end after [`Ledger::close`].
+    pub async fn drained(&self) {
+        for queue in self.lanes.iter() {
+            queue.drained().await;
+        }
+    }
+
     /// Lets nothing in any more; what is queued is carried out for a while yet.
     pub fn close(&self) {
         self.lanes.iter().for_each(|queue| queue.close());

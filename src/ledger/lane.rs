@@ -70,6 +70,11 @@ struct Work<'a> {
 impl Lane {
     /// Carries commands out until the queue is closed and empty.
     pub async fn run(&self) {
+        self.work().await;
+        self.queue.end();
+    }
+
+    async fn work(&self) {
         let mut work = Work {
             lane: self,
             session: self.store.session(),

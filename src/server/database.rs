@@ -42,7 +42,9 @@ pub async fn prepare(connector: &Connector, migrations: Migrate) -> anyhow::Resu
         bail!("the database is PostgreSQL {}, at least {VERSION_MIN} is needed", facts.version);
     }
     if !facts.durable {
-        tracing::warn!("the database runs without fsync: a power cut may lose what was acknowledged");
+        tracing::warn!(
+            "the database runs without fsync: a power cut may lose what was acknowledged"
+        );
     }
     match migrations {
         Migrate::Auto => {

@@ -29,7 +29,8 @@ fn read_or_make(file: &Path) -> anyhow::Result<SecretString> {
         std::fs::create_dir_all(dir)?;
     }
     // 244 random bits; twice 122 of a UUIDv4 (RFC 9562, section 5.4).
-    let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
+    let token =
+        SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     match made {
         Ok(mut made) => {

@@ -7,6 +7,9 @@ use super::cursor::Position;
 use crate::domain::event::Seq;
 use crate::domain::filter::Facts;
 
+/// What `seq` takes in front of a body: a tag, and a varint of 64 bits.
+pub(super) const SEQ_BYTES_MAX: usize = 11;
+
 /// An event on its way to readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -51,11 +54,16 @@ impl Frame {
 /// The bytes of an event as they are sent: the field `seq` in front of the stored body. Fields of
 /// a message may come in any order and from any number of pieces (Protocol Buffers encoding).
 pub fn with_seq(seq: Seq, body: &[u8]) -> Bytes {
-    // Field 1, a varint; a varint of 64 bits takes at most 10 bytes.
-    const SEQ_TAG: u8 = 1 << 3;
-    let mut bytes = BytesMut::with_capacity(body.len() + 11);
-    bytes.put_u8(SEQ_TAG);
-    prost::encoding::encode_varint(seq.0.cast_unsigned(), &mut bytes);
-    bytes.put_slice(body);
+    let mut bytes = BytesMut::with_capacity(body.len() + SEQ_BYTES_MAX);
+    put_with_seq(seq, body, &mut bytes);
     bytes.freeze()
+}
+
+/// The same, behind what is in the buffer.
+pub(super) fn put_with_seq(seq: Seq, body: &[u8], buffer: &mut BytesMut) {
+    // Field 1, a varint.
+    const SEQ_TAG: u8 = 1 << 3;
+    buffer.put_u8(SEQ_TAG);
+    prost::encoding::encode_varint(seq.0.cast_unsigned(), buffer);
+    buffer.put_slice(body);
 }

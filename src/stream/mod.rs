@@ -2,12 +2,25 @@
 //!
 //! Trusts no hint: whatever it is told, the log decides.
 
+mod batch;
+mod catch_up;
 mod cursor;
 mod frame;
 mod hub;
+mod log;
 mod message;
+mod open;
+mod page;
+mod ring;
+mod shared;
+mod subscription;
+mod tail;
+#[cfg(test)]
+mod tests;
 
 pub use cursor::{Epoch, Position};
 pub use frame::{Frame, with_seq};
-pub use hub::{Hub, Subscription};
+pub use hub::{Hub, Options, Stats};
+pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};
+pub use subscription::Subscription;

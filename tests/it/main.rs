@@ -6,4 +6,5 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod issues;
 mod support;

@@ -185,3 +185,6 @@ fn becomes(new: Issue, events: Vec<Event>) -> Decision {
     let new = Arc::new(new);
     Decision { changes: vec![Arc::clone(&new).into()], events, resource: new.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::command::{Class, Command, Done};
@@ -95,6 +96,7 @@ pub struct Queue {
     inner: Mutex<Inner>,
     arrived: Notify,
     closed: AtomicBool,
+    drained: CancellationToken,
 }
 
 impl Queue {
@@ -107,7 +109,12 @@ impl Queue {
             rate: (Instant::now(), 0),
             rate_before: 0.0,
         };
-        Queue { inner: Mutex::new(inner), arrived: Notify::new(), closed: AtomicBool::new(false) }
+        Queue {
+            inner: Mutex::new(inner),
+            arrived: Notify::new(),
+            closed: AtomicBool::new(false),
+            drained: CancellationToken::new(),
+        }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -177,6 +184,16 @@ impl Queue {
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.arrived.notify_one();
+    }
+
+    /// Says that nothing is left and nobody takes from it any more.
+    pub fn end(&self) {
+        self.drained.cancel();
+    }
+
+    /// Waits until that is said.
+    pub async fn drained(&self) {
+        self.drained.cancelled().await;
     }
 
     /// Whether nothing is let in any more.

@@ -127,9 +127,8 @@ pub async fn private(name: &str, fsync: bool) -> Postgres {
 /// for temporary files.
 pub fn roots() -> [PathBuf; 2] {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
-    let temporary = std::env::temp_dir().join(format!("potts-tests-{}", hash(&[target
-        .to_string_lossy()
-        .as_ref()])));
+    let temporary = std::env::temp_dir()
+        .join(format!("potts-tests-{}", hash(&[target.to_string_lossy().as_ref()])));
     [target, temporary]
 }
 
@@ -150,7 +149,8 @@ async fn template(url: &str) -> String {
     files.sort();
     let texts: Vec<String> =
         files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let name = format!("potts_template_{}", hash(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
+    let name =
+        format!("potts_template_{}", hash(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
 
     let admin = connect(url).await;
     admin.execute("select pg_advisory_lock($1)", &[&TEMPLATE_LOCK]).await.unwrap();

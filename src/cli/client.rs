@@ -1,0 +1,324 @@
+//! The way to the service: where it is, who is calling, how long a call may take, and what is sent
+//! again when the way breaks.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::backoff::Backoff;
+use super::failure::{Failure, is_unknown, is_worth_again, retry_after};
+use crate::proto::event_service_client::EventServiceClient;
+use crate::proto::issue_service_client::IssueServiceClient;
+use crate::proto::project_service_client::ProjectServiceClient;
+
+/// A page of large issues is larger than the 4 MiB that is usual.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Larger windows hide from the service that a reader is slow.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// How often a connection is tried, and how long until it counts as broken.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Where the service is and how to call it.
+#[derive(Args, Clone, Debug)]
+pub struct Connection {
+    /// Where the service listens; https:// uses TLS
+    #[arg(long, env = "POTTS_ADDRESS", default_value = "http://127.0.0.1:50051")]
+    #[arg(global = true, value_name = "URL", help_heading = "Connection")]
+    pub address: String,
+
+    /// Who is calling
+    #[arg(long, env = "POTTS_TOKEN", hide_env_values = true, value_parser = secret)]
+    #[arg(global = true, help_heading = "Connection")]
+    pub token: Option<SecretString>,
+
+    /// Trust the certificates of this PEM file, and not those of the system
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    pub ca_file: Option<PathBuf>,
+
+    /// How long a call may take, retries included: 500ms, 30s, 2m
+    #[arg(long, default_value = "30s", value_parser = span)]
+    #[arg(global = true, value_name = "TIME", help_heading = "Connection")]
+    pub timeout: Duration,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
+fn secret(text: &str) -> Result<SecretString, String> {
+    Ok(SecretString::from(text))
+}
+
+/// Reads a length of time: a number of seconds, or one with its unit.
+fn span(text: &str) -> Result<Duration, String> {
+    let span = match text.parse::<u32>() {
+        Ok(seconds) => Duration::from_secs(seconds.into()),
+        Err(_) => {
+            let span: jiff::SignedDuration = text.parse().map_err(|_| "write it as 30s or 2m")?;
+            Duration::try_from(span).map_err(|_| "must not be negative")?
+        }
+    };
+    if span.is_zero() { Err("must not be zero".into()) } else { Ok(span) }
+}
+
+/// A channel that says who is calling.
+pub type Wire = InterceptedService<Channel, Bearer>;
+
+/// Adds the token to each call.
+#[derive(Clone)]
+pub struct Bearer(Option<AsciiMetadataValue>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A connection to the service.
+#[derive(Clone)]
+pub struct Client {
+    wire: Wire,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Connects for calls that are answered once. That nothing listens there is found out at once.
+    pub async fn connect(connection: &Connection) -> Result<Client, Failure> {
+        Client::over(connection, endpoint(connection)?).await
+    }
+
+    /// Connects for streams. They have a channel of their own, whose small windows let the service
+    /// see a slow reader, and which notices when the other side is gone.
+    pub async fn connect_for_streams(connection: &Connection) -> Result<Client, Failure> {
+        let endpoint = endpoint(connection)?
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(STREAM_WINDOW_BYTES)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE)
+            .keep_alive_while_idle(true);
+        Client::over(connection, endpoint).await
+    }
+
+    async fn over(connection: &Connection, endpoint: Endpoint) -> Result<Client, Failure> {
+        // An empty variable of the environment means the same as none.
+        let token = connection.token.as_ref().filter(|token| !token.expose_secret().is_empty());
+        let bearer = Bearer(token.map(bearer).transpose()?);
+        let channel = match timeout(connection.timeout, endpoint.connect()).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(error)) => {
+                let why = causes(&error);
+                let problem = format!("cannot connect to {}: {why}", connection.address);
+                return Err(Failure::NoConnection(problem));
+            }
+            Err(_) => return Err(Failure::Late(connection.timeout)),
+        };
+        let wire = InterceptedService::new(channel, bearer);
+        Ok(Client { wire, timeout: connection.timeout })
+    }
+
+    /// The log.
+    pub fn events(&self) -> EventServiceClient<Wire> {
+        EventServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Issues.
+    pub fn issues(&self) -> IssueServiceClient<Wire> {
+        IssueServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Projects.
+    pub fn projects(&self) -> ProjectServiceClient<Wire> {
+        ProjectServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Sends a call until it is answered or the time is over. It must be safe to send again: it
+    /// reads, or it carries a `request_id`.
+    pub async fn call<Q: Clone, A>(
+        &self,
+        question: Q,
+        send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, Failure> {
+        let until = Instant::now() + self.timeout;
+        let mut backoff = Backoff::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let status = match self.within(left, question.clone(), &send).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Status { status, .. }) if is_worth_again(&status) => status,
+                Err(failure) => return Err(failure),
+            };
+            let pause = backoff.pause(retry_after(&status));
+            if Instant::now() + pause >= until {
+                return Err(status.into());
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// As [`Client::call`], for a write: says how to go on where nobody knows whether it happened.
+    pub async fn write<Q: Clone, A>(
+        &self,
+        request_id: &str,
+        question: Q,
+        send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, Failure> {
+        let sent = self.call(question, send).await;
+        sent.map_err(|failure| match &failure {
+            Failure::Status { status, .. } if is_unknown(status) => {
+                failure.or_hint(|| unknown_outcome(request_id))
+            }
+            _ => failure,
+        })
+    }
+
+    /// Sends a call once.
+    pub async fn once<Q, A>(
+        &self,
+        question: Q,
+        send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, Failure> {
+        self.within(self.timeout, question, &send).await
+    }
+
+    async fn within<Q, A>(
+        &self,
+        left: Duration,
+        question: Q,
+        send: &impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, Failure> {
+        let mut request = Request::new(question);
+        request.set_timeout(left);
+        Ok(send(request).await?.into_inner())
+    }
+}
+
+fn unknown_outcome(request_id: &str) -> String {
+    format!("it may have happened; the same with --request-id {request_id} happens once at most")
+}
+
+/// The `request_id` of a write: the caller's, or one of our own.
+pub fn request_id(given: &Option<Uuid>) -> String {
+    given.unwrap_or_else(Uuid::now_v7).to_string()
+}
+
+fn bearer(token: &SecretString) -> Result<AsciiMetadataValue, Failure> {
+    let value = format!("Bearer {}", token.expose_secret()).parse::<AsciiMetadataValue>();
+    let mut value =
+        value.map_err(|_| Failure::Usage("the token holds characters that none has".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn endpoint(connection: &Connection) -> Result<Endpoint, Failure> {
+    let Connection { address, token: _, ca_file, timeout } = connection;
+    let wrong =
+        |error: tonic::transport::Error| Failure::Usage(format!("{address}: {}", causes(&error)));
+    let with_scheme =
+        if address.contains("://") { address.clone() } else { format!("http://{address}") };
+    let endpoint = Endpoint::from_shared(with_scheme).map_err(wrong)?;
+    let scheme = endpoint.uri().scheme_str().unwrap_or_default().to_owned();
+    let endpoint = endpoint.connect_timeout(*timeout).tcp_nodelay(true);
+    match (scheme.as_str(), ca_file) {
+        ("http", None) => Ok(endpoint),
+        ("http", Some(_)) => {
+            Err(Failure::Usage("--ca-file needs an --address that begins with https://".into()))
+        }
+        ("https", None) => {
+            endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(wrong)
+        }
+        ("https", Some(file)) => {
+            let pem = std::fs::read(file)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+            endpoint.tls_config(tls).map_err(wrong)
+        }
+        _ => Err(Failure::Usage(format!("{address}: must begin with http:// or https://"))),
+    }
+}
+
+/// An error with its causes, without what is said twice.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut said = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_said = cause.to_string();
+        if !said.iter().any(|earlier| earlier.contains(&cause_said)) {
+            said.push(cause_said);
+        }
+        source = cause.source();
+    }
+    said.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(address: &str) -> Connection {
+        let timeout = Duration::from_secs(10);
+        Connection { address: address.into(), token: None, ca_file: None, timeout }
+    }
+
+    #[test]
+    fn lengths_of_time_are_read() {
+        assert_eq!(span("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(span("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(span("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
+        for text in ["", "0", "0s", "-3s", "soon"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_with_and_without_scheme() {
+        assert!(endpoint(&connection("localhost:50051")).is_ok());
+        assert!(endpoint(&connection("http://[::1]:50051")).is_ok());
+        assert!(endpoint(&connection("ftp://localhost")).is_err());
+        assert!(endpoint(&connection("")).is_err());
+        let ca_file = Some(PathBuf::from("nowhere.pem"));
+        let missing = Connection { ca_file, ..connection("https://localhost:1") };
+        assert_eq!(endpoint(&missing).unwrap_err().exit(), super::super::Exit::Usage);
+    }
+
+    #[tokio::test]
+    async fn a_service_that_does_not_answer_is_given_up() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", silent.local_addr().unwrap());
+        let timeout = Duration::from_millis(200);
+        let client = Client::connect(&Connection { timeout, ..connection(&address) }).await;
+
+        let client = client.ok().unwrap();
+        let send = async |request| client.projects().list_projects(request).await;
+        let failure = client.call(crate::proto::ListProjectsRequest::default(), send).await;
+
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.exit(), super::super::Exit::Unreachable);
+        let message = "the service did not answer in time (DEADLINE_EXCEEDED)";
+        assert_eq!(failure.message(), message);
+    }
+
+    #[tokio::test]
+    async fn that_nothing_listens_is_said_at_once_with_a_hint() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+
+        let failure = Client::connect(&connection(&format!("http://127.0.0.1:{port}"))).await;
+
+        let failure = failure.err().unwrap();
+        assert_eq!(failure.exit(), super::super::Exit::Unreachable);
+        let mut err = Vec::new();
+        failure.tell(&mut err).unwrap();
+        let err = String::from_utf8(err).unwrap();
+        assert!(err.contains("cannot connect to http://127.0.0.1:"), "{err}");
+        assert!(err.contains("potts serve"), "{err}");
+    }
+}

@@ -1,0 +1,466 @@
+//! `potts issue`: what holds the state of a matter.
+
+mod fields;
+mod show;
+
+use clap::{Args, Subcommand};
+use prost::Message as _;
+
+use self::fields::Fields;
+use super::client::{Client, Connection, request_id};
+use super::json::{parse_struct, write_line};
+use super::project::{Write, told};
+use super::{Failure, Output, names};
+use crate::proto;
+use crate::proto::transition_issue_request::Move;
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  potts issue create ABC 'The door sticks'
+  potts issue create abc 'The door sticks' --priority 2 --milestone spring --annotation team=doors
+  potts issue create abc 'Disk full' --parameters '{\"host\": \"a1\", \"free\": 3}' --json";
+const GET_EXAMPLES: &str = "\
+Examples:
+  potts issue get ABC-12
+  potts issue get projects/abc/issues/12 --json";
+const LIST_EXAMPLES: &str = "\
+Examples:
+  potts issue list abc
+  potts issue list abc --show-deleted --limit 20
+  potts issue list abc --json";
+const UPDATE_EXAMPLES: &str = "\
+Examples:
+  potts issue update ABC-12 --title 'The door sticks again' --priority 1
+  potts issue update ABC-12 --description '' --due none --remove-annotation team";
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  potts issue delete ABC-12";
+const UNDELETE_EXAMPLES: &str = "\
+Examples:
+  potts issue undelete ABC-12";
+const TRANSITION_EXAMPLES: &str = "\
+Examples:
+  potts issue transition ABC-12 start
+  potts issue transition ABC-12 --to in_progress --message 'on it'";
+const CLOSE_EXAMPLES: &str = "\
+Examples:
+  potts issue close ABC-12
+  potts issue close ABC-12 --resolution duplicate --message 'see ABC-7'";
+const REOPEN_EXAMPLES: &str = "\
+Examples:
+  potts issue reopen ABC-12 --message 'it sticks again'";
+
+/// How many issues are asked for at once. One can be 300 KiB.
+const PAGE_ISSUES: i32 = 100;
+
+/// Create, read and change issues.
+#[derive(Args, Debug)]
+pub struct Issue {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Create an issue
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(Box<Create>),
+    /// Show an issue
+    #[command(after_help = GET_EXAMPLES)]
+    Get(Get),
+    /// List the issues of a project
+    #[command(after_help = LIST_EXAMPLES)]
+    List(List),
+    /// Change what is said about an issue
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(Box<Update>),
+    /// Hide an issue; it can be brought back for 30 days
+    #[command(after_help = DELETE_EXAMPLES)]
+    Delete(Named),
+    /// Bring a deleted issue back
+    #[command(after_help = UNDELETE_EXAMPLES)]
+    Undelete(Named),
+    /// Move an issue to another status
+    #[command(after_help = TRANSITION_EXAMPLES)]
+    Transition(Transition),
+    /// Close an issue
+    #[command(after_help = CLOSE_EXAMPLES)]
+    Close(Close),
+    /// Open a closed issue again
+    #[command(after_help = REOPEN_EXAMPLES)]
+    Reopen(Reopen),
+}
+
+#[derive(Args, Debug)]
+struct Create {
+    /// The project: abc or projects/abc
+    #[arg(value_parser = names::project)]
+    project: String,
+    /// What the matter is, in one line
+    title: String,
+    #[command(flatten)]
+    fields: Fields,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Get {
+    /// Which issue: its key or its name
+    issue: String,
+    /// Print it as one line of ProtoJSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// The project: abc or projects/abc
+    #[arg(value_parser = names::project)]
+    project: String,
+    /// List deleted issues too
+    #[arg(long)]
+    show_deleted: bool,
+    /// At most so many; all of them otherwise
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+    /// Print each as one line of ProtoJSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which issue, and as who read it.
+#[derive(Args, Debug)]
+struct Which {
+    /// Which issue: its key or its name
+    issue: String,
+    /// Only if it has not changed since this etag was read
+    #[arg(long, default_value = "", hide_default_value = true)]
+    etag: String,
+}
+
+#[derive(Args, Debug)]
+struct Update {
+    #[command(flatten)]
+    which: Which,
+    /// What the matter is, in one line
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    #[command(flatten)]
+    fields: Fields,
+    /// Take this annotation away; may be given several times
+    #[arg(long, value_name = "KEY")]
+    remove_annotation: Vec<String>,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Transition {
+    #[command(flatten)]
+    which: Which,
+    /// The transition to take, such as start
+    #[arg(required_unless_present = "to")]
+    transition: Option<String>,
+    /// The status to reach, such as in_progress
+    #[arg(long, value_name = "STATUS", conflicts_with = "transition")]
+    to: Option<String>,
+    /// Merge these into its parameters first; null removes one
+    #[arg(long, value_name = "JSON", value_parser = parse_struct)]
+    parameters: Option<prost_types::Struct>,
+    #[command(flatten)]
+    saying: Saying,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Close {
+    #[command(flatten)]
+    which: Which,
+    /// How it ended: completed, withdrawn, duplicate or a word of your own
+    #[arg(long, value_name = "WORD", default_value = "", hide_default_value = true)]
+    resolution: String,
+    #[command(flatten)]
+    saying: Saying,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Reopen {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    saying: Saying,
+    #[command(flatten)]
+    write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Saying {
+    /// What to say with it, for the event
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    message: String,
+}
+
+impl Issue {
+    /// Asks, and prints the answer.
+    pub async fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if let Verb::Update(update) = &self.verb {
+            update.check()?;
+        }
+        let client = &Client::connect(&self.connection).await?;
+        match self.verb {
+            Verb::Create(create) => create.run(client, output).await,
+            Verb::Get(get) => get.run(client, output).await,
+            Verb::List(list) => list.run(client, output).await,
+            Verb::Update(update) => update.run(client, output).await,
+            Verb::Delete(delete) => delete.delete(client, output).await,
+            Verb::Undelete(undelete) => undelete.undelete(client, output).await,
+            Verb::Transition(transition) => transition.run(client, output).await,
+            Verb::Close(close) => close.run(client, output).await,
+            Verb::Reopen(reopen) => reopen.run(client, output).await,
+        }
+    }
+}
+
+/// Sends a write and prints its answer.
+macro_rules! send_write {
+    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {{
+        let send = async |request| $client.issues().$send(request).await;
+        let request_id = request_id(&$write.request_id);
+        let request = $request(request_id.clone(), $write.validate_only);
+        let answer = $client.write(&request_id, request, send).await?;
+        if $write.json {
+            return write_line($output.out, $answer, &answer.encode_to_vec());
+        }
+        let issue = answer.issue.unwrap_or_default();
+        told($output, &show::summary(&issue), answer.changed, $write.validate_only)
+    }};
+}
+
+impl Create {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Create { project, title, fields, write } = self;
+        let mut issue = proto::Issue { title, ..proto::Issue::default() };
+        fields.put(&mut issue);
+        let request = |request_id, validate_only| proto::CreateIssueRequest {
+            parent: project,
+            issue: Some(issue),
+            request_id,
+            validate_only,
+        };
+        send_write!(client, output, write, create_issue, "potts.v1.CreateIssueResponse", request)
+    }
+}
+
+impl Update {
+    /// An empty mask would mean another thing than nothing.
+    fn check(&self) -> Result<(), Failure> {
+        let nothing = self.mask().paths.is_empty();
+        let problem = "there is nothing to change: say what, as with --title or --priority";
+        if nothing { Err(Failure::Usage(problem.into())) } else { Ok(()) }
+    }
+
+    /// The fields that were given, be they empty.
+    fn mask(&self) -> prost_types::FieldMask {
+        let mut paths = self.fields.mask();
+        paths.extend(self.title.is_some().then(|| "title".to_owned()));
+        paths.extend(self.remove_annotation.iter().map(|key| format!("annotations.{key}")));
+        prost_types::FieldMask { paths }
+    }
+
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let update_mask = Some(self.mask());
+        let Update { which: Which { issue: name, etag }, title, fields, write, .. } = self;
+        let title = title.unwrap_or_default();
+        let mut issue = proto::Issue { name, etag, title, ..proto::Issue::default() };
+        fields.put(&mut issue);
+        let request = |request_id, validate_only| proto::UpdateIssueRequest {
+            issue: Some(issue),
+            update_mask,
+            request_id,
+            validate_only,
+        };
+        send_write!(client, output, write, update_issue, "potts.v1.UpdateIssueResponse", request)
+    }
+}
+
+impl Named {
+    async fn delete(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Named { which: Which { issue: name, etag }, write } = self;
+        let request = |request_id, validate_only| proto::DeleteIssueRequest {
+            name,
+            etag,
+            request_id,
+            validate_only,
+        };
+        send_write!(client, output, write, delete_issue, "potts.v1.DeleteIssueResponse", request)
+    }
+
+    async fn undelete(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Named { which: Which { issue: name, etag }, write } = self;
+        let request = |request_id, validate_only| proto::UndeleteIssueRequest {
+            name,
+            etag,
+            request_id,
+            validate_only,
+        };
+        let answer = "potts.v1.UndeleteIssueResponse";
+        send_write!(client, output, write, undelete_issue, answer, request)
+    }
+}
+
+impl Transition {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Transition { which, transition, to, parameters, saying, write } = self;
+        let Which { issue: name, etag } = which;
+        let request = |request_id, validate_only| proto::TransitionIssueRequest {
+            name,
+            r#move: transition.map(Move::Transition).or(to.map(Move::To)),
+            parameters,
+            message: saying.message,
+            etag,
+            request_id,
+            validate_only,
+        };
+        let answer = "potts.v1.TransitionIssueResponse";
+        send_write!(client, output, write, transition_issue, answer, request)
+    }
+}
+
+impl Close {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Close { which: Which { issue: name, etag }, resolution, saying, write } = self;
+        let request = |request_id, validate_only| proto::CloseIssueRequest {
+            name,
+            resolution,
+            message: saying.message,
+            etag,
+            request_id,
+            validate_only,
+        };
+        send_write!(client, output, write, close_issue, "potts.v1.CloseIssueResponse", request)
+    }
+}
+
+impl Reopen {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let Reopen { which: Which { issue: name, etag }, saying, write } = self;
+        let request = |request_id, validate_only| proto::ReopenIssueRequest {
+            name,
+            message: saying.message,
+            etag,
+            request_id,
+            validate_only,
+        };
+        send_write!(client, output, write, reopen_issue, "potts.v1.ReopenIssueResponse", request)
+    }
+}
+
+impl Get {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let request = proto::GetIssueRequest { name: self.issue };
+        let send = async |request| client.issues().get_issue(request).await;
+        let issue = client.call(request, send).await?.issue.unwrap_or_default();
+        if self.json {
+            return write_line(output.out, "potts.v1.Issue", &issue.encode_to_vec());
+        }
+        Ok(show::card(output.out, &issue)?)
+    }
+}
+
+impl List {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let List { project, show_deleted, limit, json } = self;
+        let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
+        let mut head = Some(show::HEAD);
+        while left > 0 {
+            let page_size = i32::try_from(left).unwrap_or(PAGE_ISSUES).min(PAGE_ISSUES);
+            let parent = project.clone();
+            let request = proto::ListIssuesRequest { parent, page_size, page_token, show_deleted };
+            let send = async |request| client.issues().list_issues(request).await;
+            let mut page = client.call(request, send).await?;
+            page.issues.truncate(left);
+            left -= page.issues.len();
+            if json {
+                for issue in &page.issues {
+                    write_line(output.out, "potts.v1.Issue", &issue.encode_to_vec())?;
+                }
+            } else {
+                show::rows(output.out, head.take(), &page.issues)?;
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Caller, Cli, Command};
+
+    fn update(words: &[&str]) -> Update {
+        let words = ["potts", "issue", "update"].iter().chain(words);
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Caller(Caller::Issue(Issue { verb: Verb::Update(update), .. })) => *update,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_what_was_given_is_changed() {
+        let update = update(&[
+            "ABC-12",
+            "--title",
+            "x",
+            "--description",
+            "",
+            "--annotation",
+            "team=",
+            "--remove-annotation",
+            "old",
+            "--due",
+            "none",
+        ]);
+
+        let mut paths = update.mask().paths;
+        paths.sort();
+        let expected = ["annotations.old", "annotations.team", "description", "due_time", "title"];
+        assert_eq!(paths, expected);
+        assert!(update.check().is_ok());
+    }
+
+    #[test]
+    fn an_update_of_nothing_is_refused_before_it_is_sent() {
+        assert_eq!(update(&["ABC-12"]).check().unwrap_err().exit(), crate::cli::Exit::Usage);
+    }
+
+    #[test]
+    fn a_transition_goes_one_way() {
+        let parse = |words: &[&str]| {
+            Cli::try_parse_from(["potts", "issue", "transition"].iter().chain(words)).is_ok()
+        };
+
+        assert!(parse(&["ABC-12", "start"]) && parse(&["ABC-12", "--to", "open"]));
+        assert!(!parse(&["ABC-12"]) && !parse(&["ABC-12", "start", "--to", "open"]));
+        assert!(!parse(&["ABC-12", "start", "--parameters", "[1]"]));
+    }
+}

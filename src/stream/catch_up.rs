@@ -1,0 +1,191 @@
+//! A reader that is behind the ring: which pages it asks for, and what it makes of the answers.
+//!
+//! One page is read while the one before it is sent.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::Instant;
+
+use super::open::expired;
+use super::page::{Answer, Page, Row, Trouble, Wanted};
+use super::shared::Shared;
+use crate::domain::error::Error;
+use crate::domain::event::Seq;
+use crate::domain::filter::EventFilter;
+
+/// How many places a filtered page scans, at first and at most. More finds rare events with fewer
+/// statements, but each of them keeps a connection for longer.
+const WINDOW: i64 = 1_000;
+const WINDOW_MAX: i64 = 100_000;
+/// Rows of a page, at first, and at most for readers that filter and for those that take all.
+/// Where most rows are sent, the time of a statement is spent on rows already at 2,000.
+const ROWS: usize = 500;
+const ROWS_FILTERED_MAX: usize = 500;
+const ROWS_WHOLE_MAX: usize = 2_000;
+/// Rows of a page while the memory for pages is used up.
+const ROWS_PRESSED: usize = 100;
+/// Not even large events make a page smaller.
+const ROWS_MIN: usize = 16;
+/// A page of more than this asks for fewer rows the next time.
+const PAGE_BYTES: usize = 1 << 20;
+/// A refusal or a hole so often in a row is not a fault that passes.
+const DEFECTS_MAX: u32 = 5;
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Rows are there.
+    Rows,
+    /// Nothing before the answer, the bell, or that time.
+    Wait(Option<Instant>),
+    /// The subscription cannot go on.
+    Fail(Error),
+}
+
+/// The state of a reader that reads pages.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    page: Option<Page>,
+    asked: Option<oneshot::Receiver<Answer>>,
+    asked_rows: usize,
+    answered: Option<Answer>,
+    window: i64,
+    rows: usize,
+    retry_at: Option<Instant>,
+    defects: u32,
+}
+
+impl CatchUp {
+    pub fn new() -> CatchUp {
+        CatchUp {
+            page: None,
+            asked: None,
+            asked_rows: 0,
+            answered: None,
+            window: WINDOW,
+            rows: ROWS,
+            retry_at: None,
+            defects: 0,
+        }
+    }
+
+    /// The next row, if one is there.
+    pub fn peek(&self) -> Option<&Row> {
+        self.page.as_ref()?.rows.front()
+    }
+
+    /// Takes the next row.
+    pub fn pop(&mut self) -> Option<Row> {
+        self.page.as_mut()?.rows.pop_front()
+    }
+
+    /// Waits for the answer. Dropped and called again it loses nothing.
+    pub async fn answer(&mut self) {
+        match self.asked.as_mut() {
+            Some(asked) if self.answered.is_none() => {
+                let answer = asked.await.unwrap_or(Err(Trouble::Later));
+                (self.answered, self.asked) = (Some(answer), None);
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Goes on after the last row: `at` is the place of the reader.
+    pub fn turn(&mut self, shared: &Shared, filter: &Arc<EventFilter>, at: Seq) -> Turn {
+        self.page = None;
+        let now = Instant::now();
+        if self.retry_at.is_some_and(|retry_at| now < retry_at) {
+            return Turn::Wait(self.retry_at);
+        }
+        self.retry_at = None;
+        let Some(answer) = self.look() else {
+            if self.asked.is_none() && at < shared.head() {
+                self.ask(shared, filter, at);
+            }
+            return Turn::Wait(None);
+        };
+        let trouble = match answer {
+            Ok(page) => {
+                self.learn(&page, filter.takes_all());
+                self.ask_ahead(shared, filter, &page);
+                self.page = Some(page);
+                return Turn::Rows;
+            }
+            Err(trouble) => trouble,
+        };
+        let hopeless = self.defects + 1 >= DEFECTS_MAX;
+        match trouble {
+            Trouble::Expired { oldest } => {
+                return Turn::Fail(expired(oldest, shared.head().max(at)));
+            }
+            Trouble::Defect(cause) if hopeless => return Turn::Fail(Error::Internal(cause)),
+            Trouble::Hole if hopeless => {
+                shared.count_hole(at);
+                return Turn::Fail(Error::Internal(anyhow::anyhow!("the log is not dense")));
+            }
+            Trouble::Defect(_) | Trouble::Hole => self.defects += 1,
+            Trouble::Later => (),
+        }
+        // Whatever it was, smaller pages are the more likely to be read.
+        self.window = WINDOW;
+        self.retry_at = Some(now + shared.options.poll_period);
+        Turn::Wait(self.retry_at)
+    }
+
+    fn look(&mut self) -> Option<Answer> {
+        if self.answered.is_none()
+            && let Some(asked) = self.asked.as_mut()
+        {
+            self.answered = match asked.try_recv() {
+                Ok(answer) => Some(answer),
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Closed) => Some(Err(Trouble::Later)),
+            };
+            self.asked = None;
+        }
+        self.answered.take()
+    }
+
+    /// The head is read before the page: what is scanned was there.
+    fn ask(&mut self, shared: &Shared, filter: &Arc<EventFilter>, after: Seq) {
+        let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
+        self.asked_rows = if pressed { self.rows.min(ROWS_PRESSED) } else { self.rows };
+        let rows = i64::try_from(self.asked_rows).unwrap_or(i64::MAX);
+        let window = if filter.takes_all() { rows } else { self.window };
+        let to = Seq(after.0.saturating_add(window)).min(shared.head());
+        let (reply, asked) = oneshot::channel();
+        self.asked = Some(asked);
+        let filter = Arc::clone(filter);
+        let wanted = Wanted { after, to, filter, limit: self.asked_rows, reply };
+        shared.pages.ask(wanted, shared.options.subscriptions_max);
+    }
+
+    /// Asks for the page after this one, unless the ring goes on from there.
+    fn ask_ahead(&mut self, shared: &Shared, filter: &Arc<EventFilter>, page: &Page) {
+        let Some(end) = page.rows.back().map(|row| row.position.seq) else { return };
+        let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
+        if !pressed && !shared.read().ring.reaches(end) {
+            self.ask(shared, filter, end);
+        }
+    }
+
+    /// Fits the next page to what this one was like.
+    fn learn(&mut self, page: &Page, takes_all: bool) {
+        self.defects = 0;
+        let rows_max = if takes_all { ROWS_WHOLE_MAX } else { ROWS_FILTERED_MAX };
+        let full = page.rows_read >= self.asked_rows;
+        if full {
+            self.window = (self.window / 2).max(WINDOW / 2);
+        } else if page.rows_read * 4 < self.asked_rows {
+            self.window = (self.window * 2).min(WINDOW_MAX);
+        }
+        if page.bytes > PAGE_BYTES {
+            let fewer = page.rows_read.saturating_mul(PAGE_BYTES) / page.bytes;
+            self.rows = fewer.clamp(ROWS_MIN, rows_max);
+        } else if full && page.bytes <= PAGE_BYTES / 2 {
+            self.rows = (self.rows * 2).min(rows_max);
+        }
+    }
+}

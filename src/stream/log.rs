@@ -1,0 +1,72 @@
+//! The log as the stream reads it: what a database and a vector have in common.
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::domain::event::Seq;
+use crate::domain::filter::EventFilter;
+use crate::store::{self, LogRow, LogState, PageRow, Store};
+
+/// Asking for the time is a sign of life: an answer later than this is none.
+const NOW_WITHIN: Duration = Duration::from_secs(5);
+
+/// A read on its way.
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = store::Result<T>> + Send + 'a>>;
+
+/// The log as the stream reads it. Places are dense, and every read sees all that was committed
+/// before it began.
+pub trait Log: Send + Sync + Debug {
+    /// What the log is now; `known` is a head that was seen before.
+    fn state(&self, known: Seq) -> Reading<'_, LogState>;
+
+    /// Every event after one place, up to and including another.
+    fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>>;
+
+    /// What a filter takes after one place up to another, and the row of the last place itself,
+    /// taken or not. At most `limit` rows.
+    fn page<'a>(
+        &'a self,
+        after: Seq,
+        to: Seq,
+        filter: &'a EventFilter,
+        limit: i64,
+    ) -> Reading<'a, Vec<PageRow>>;
+
+    /// The first place whose event was recorded at or after a time.
+    fn first_at(&self, state: LogState, at: Timestamp) -> Reading<'_, Seq>;
+
+    /// The time, by the clock of the log.
+    fn now(&self) -> Reading<'_, Timestamp>;
+}
+
+impl Log for Store {
+    fn state(&self, known: Seq) -> Reading<'_, LogState> {
+        Box::pin(self.log_state(known))
+    }
+
+    fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>> {
+        Box::pin(Store::tail(self, after, to))
+    }
+
+    fn page<'a>(
+        &'a self,
+        after: Seq,
+        to: Seq,
+        filter: &'a EventFilter,
+        limit: i64,
+    ) -> Reading<'a, Vec<PageRow>> {
+        Box::pin(self.log_page(after, to, filter, limit))
+    }
+
+    fn first_at(&self, state: LogState, at: Timestamp) -> Reading<'_, Seq> {
+        Box::pin(self.log_first_at(state, at))
+    }
+
+    fn now(&self) -> Reading<'_, Timestamp> {
+        Box::pin(Store::now(self, Instant::now() + NOW_WITHIN))
+    }
+}

@@ -1,0 +1,144 @@
+//! What every service of ours has at hand, and what writes and lists have in common.
+
+use std::fmt::Display;
+
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataValue;
+use tonic::{Response, Status};
+
+use super::auth::{Access, Admitted, Caller};
+use super::subscriptions::Subscriptions;
+use crate::domain::command::{Resource, Verb};
+use crate::domain::error::{Error, Result, not_found};
+use crate::domain::name::ProjectId;
+use crate::domain::project::Project;
+use crate::ledger::{Answer, Done, Ledger};
+use crate::store::{LogState, PageRow, Store};
+use crate::stream::{Epoch, Hub, Position};
+
+/// Clients of gRPC take messages of 4 MiB unless told otherwise. A page that would be larger ends
+/// earlier.
+pub(super) const PAGE_BYTES_MAX: usize = 3 << 20;
+/// Says that the call was acknowledged before.
+const REPLAYED: &str = "potts-replayed";
+
+/// What an RPC answers.
+pub(super) type Reply<T> = std::result::Result<Response<T>, Status>;
+
+/// What the services are made of.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub ledger: Ledger,
+    pub hub: Hub,
+    pub store: Store,
+    pub access: Access,
+    pub subscriptions: Subscriptions,
+    pub stopping: CancellationToken,
+}
+
+/// A write that was acknowledged.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// What it was about: as the write left it, or, of one that is sent again, its name.
+    pub answer: Answer,
+    /// Whether it changed anything.
+    pub changed: bool,
+    /// The log's cursor after it.
+    pub cursor: String,
+}
+
+impl Door {
+    /// Carries out what was decoded.
+    pub async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Written> {
+        let command = admitted.command(verb)?;
+        let Done { answer, changed, position } = self.ledger.submit(command).await?;
+        Ok(Written { answer, changed, cursor: position.cursor(self.hub.epoch()) })
+    }
+
+    /// A project that is there.
+    pub async fn live_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
+        let project = self.project(caller, id).await?;
+        project.filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
+    }
+
+    /// A project, deleted or not.
+    pub async fn project(&self, caller: &Caller, id: &ProjectId) -> Result<Option<Project>> {
+        let deadline = caller.deadline;
+        deadline.read(Box::pin(self.store.project(id, deadline.0))).await
+    }
+}
+
+/// The cursor of the end of a log, as a snapshot saw it.
+pub(super) fn end_cursor((state, last): (LogState, Option<PageRow>)) -> String {
+    // Without its newest event a log has no more than a number to check a cursor by.
+    let position = last.map_or(Position { seq: state.head, check: [0; 8] }, |row| {
+        Position::after(row.seq, row.event_id)
+    });
+    position.cursor(Epoch::of(state.epoch))
+}
+
+/// A response to a write; of one that was acknowledged before it says so.
+pub(super) fn respond<T>(message: T, replayed: bool) -> Response<T> {
+    let mut response = Response::new(message);
+    if replayed {
+        response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("1"));
+    }
+    response
+}
+
+/// An answer of the ledger that is about something else than the command was.
+pub(super) fn unexpected(asked: impl Display, answer: &Resource) -> Error {
+    Error::Internal(anyhow::anyhow!("the ledger answered {asked} with {}", answer.name()))
+}
+
+/// As many items as a message may hold, at least one; and whether there are more.
+pub(super) fn fit<T>(items: Vec<T>, size: usize, bytes_of: impl Fn(&T) -> usize) -> (Vec<T>, bool) {
+    let all = items.len();
+    let mut bytes = 0;
+    let fits = |(n, item): &(usize, T)| {
+        bytes += bytes_of(item);
+        *n < size && (*n == 0 || bytes <= PAGE_BYTES_MAX)
+    };
+    let taken: Vec<T> =
+        items.into_iter().enumerate().take_while(fits).map(|(_, item)| item).collect();
+    let more = taken.len() < all;
+    (taken, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_at_its_size_or_at_its_bytes() {
+        let page = |items: &[usize], size| {
+            let (taken, more) = fit(items.to_vec(), size, |bytes| *bytes);
+            (taken.len(), more)
+        };
+        let half = PAGE_BYTES_MAX / 2;
+
+        assert_eq!(page(&[], 5), (0, false));
+        assert_eq!(page(&[1, 1, 1], 3), (3, false));
+        assert_eq!(page(&[1, 1, 1], 2), (2, true));
+        assert_eq!(page(&[half, half, 1], 5), (2, true));
+        assert_eq!(page(&[PAGE_BYTES_MAX + 1, 1], 5), (1, true));
+    }
+
+    #[test]
+    fn a_replay_is_said() {
+        assert!(respond((), false).metadata().get(REPLAYED).is_none());
+        assert_eq!(respond((), true).metadata().get(REPLAYED).unwrap(), "1");
+    }
+
+    #[test]
+    fn the_end_of_an_empty_log_has_a_cursor() {
+        let epoch = uuid::Uuid::max();
+        let state =
+            LogState { epoch, oldest: crate::domain::event::Seq(1), head: Default::default() };
+
+        let cursor = end_cursor((state, None));
+
+        let (read, position) = Position::of_cursor("after", &cursor).unwrap();
+        assert_eq!((read, position), (Epoch::of(epoch), Position::default()));
+    }
+}

@@ -1,0 +1,228 @@
+//! `potts.v1.EventService`.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use prost::Message as _;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::auth::{Caller, admit};
+use super::decode::{event_filter, page_size};
+use super::door::{Door, Reply};
+use super::encode;
+use super::events_page::{Asked, EventsPage};
+use super::page_token::{EventsKey, List};
+use super::publish::publish;
+use super::subscriptions::Counted;
+use crate::domain::error::{Error, Reason, Result, invalid, not_found};
+use crate::domain::event::{EventType, Seq};
+use crate::domain::filter::EventFilter;
+use crate::domain::name::parse_event_name;
+use crate::proto::{self, event_service_server::EventService};
+use crate::store::LogState;
+use crate::stream::{Epoch, Hub, Position, Start, Subscribe, Subscription};
+
+/// How long a subscription may still say its last words when the server stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The log of all events.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub door: Door,
+}
+
+impl Events {
+    async fn log_state(&self, caller: &Caller) -> Result<LogState> {
+        let known = self.door.hub.head().seq;
+        caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
+    }
+
+    /// The cursor of the end of the log.
+    async fn end_cursor(&self, caller: &Caller, state: LogState) -> Result<String> {
+        let position = match state.head {
+            Seq(0) => Position::default(),
+            head => {
+                let found = caller.deadline.wait(self.door.hub.position(head)).await?;
+                // A log that has forgotten all its events has a number to check a cursor by.
+                found.unwrap_or(Position { seq: head, check: [0; 8] })
+            }
+        };
+        Ok(position.cursor(Epoch::of(state.epoch)))
+    }
+
+    /// Refuses a time that has not come.
+    async fn check_start(&self, caller: &Caller, start: Start) -> Result<()> {
+        let Start::Time(at) = start else { return Ok(()) };
+        let deadline = caller.deadline;
+        if at > deadline.read(Box::pin(self.door.store.now(deadline.0))).await? {
+            return Err(invalid("after_time", "must not be in the future"));
+        }
+        Ok(())
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Events {
+    type SubscribeStream =
+        Pin<Box<dyn Stream<Item = std::result::Result<proto::SubscribeResponse, Status>> + Send>>;
+
+    async fn subscribe(
+        &self,
+        request: Request<proto::SubscribeRequest>,
+    ) -> Reply<Self::SubscribeStream> {
+        let caller = admit(&self.door.access, &request)?;
+        let asked = Subscribe::try_from(request.into_inner())?;
+        let counted = self.door.subscriptions.count(&caller.name)?;
+        self.check_start(&caller, asked.start).await?;
+        let subscription = caller.deadline.wait(self.door.hub.subscribe(asked)).await?;
+        let reader = Reader {
+            subscription,
+            hub: self.door.hub.clone(),
+            stopping: self.door.stopping.clone(),
+            _counted: counted,
+        };
+        Ok(Response::new(Box::pin(stream::unfold(Some(reader), Reader::step))))
+    }
+
+    async fn publish_events(
+        &self,
+        request: Request<proto::PublishEventsRequest>,
+    ) -> Reply<proto::PublishEventsResponse> {
+        let caller = admit(&self.door.access, &request)?;
+        Ok(Response::new(publish(&self.door, &caller, request.into_inner()).await?))
+    }
+
+    async fn get_event(
+        &self,
+        request: Request<proto::GetEventRequest>,
+    ) -> Reply<proto::GetEventResponse> {
+        let caller = admit(&self.door.access, &request)?;
+        let proto::GetEventRequest { name } = request.into_inner();
+        let seq = parse_event_name("name", &name)?;
+        let state = self.log_state(&caller).await?;
+        let all = EventFilter::default();
+        let rows = match (state.oldest..=state.head).contains(&seq) {
+            true => {
+                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
+                caller.deadline.read(Box::pin(reading)).await?
+            }
+            false => Vec::new(),
+        };
+        let row = rows.first().ok_or_else(|| not_found(&name))?;
+        let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
+        let event = Some(encode::event(seq, &row.body)?);
+        Ok(Response::new(proto::GetEventResponse { event, cursor }))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<proto::ListEventsRequest>,
+    ) -> Reply<proto::ListEventsResponse> {
+        let caller = admit(&self.door.access, &request)?;
+        let proto::ListEventsRequest { filter, page_size: size, page_token, newest_first } =
+            request.into_inner();
+        let (size, said) = (page_size(size)?, filter.clone().unwrap_or_default().encode_to_vec());
+        let asked = Asked { filter: event_filter(filter)?, size, newest_first };
+
+        let state = self.log_state(&caller).await?;
+        let list = List::of("ListEvents", caller.name.as_str()).with(said);
+        let list = list.with([u8::from(newest_first)]).with(state.epoch);
+        let key = list.key(&page_token)?.map(|key| EventsKey::of(&key)).transpose()?;
+        let cursor = match key {
+            None => self.end_cursor(&caller, state).await?,
+            Some(_) => String::new(),
+        };
+        let key = key.unwrap_or_else(|| EventsPage::first(state, newest_first));
+        let reading = EventsPage::read(&self.door.store, state, &asked, key);
+        let EventsPage { events, next, .. } = caller.deadline.read(Box::pin(reading)).await??;
+
+        let next_page_token = next.map(|next| list.token(&next.bytes())).unwrap_or_default();
+        Ok(Response::new(proto::ListEventsResponse { events, next_page_token, cursor }))
+    }
+
+    async fn list_event_types(
+        &self,
+        request: Request<proto::ListEventTypesRequest>,
+    ) -> Reply<proto::ListEventTypesResponse> {
+        admit(&self.door.access, &request)?;
+        let proto::ListEventTypesRequest {} = request.into_inner();
+        let types = EventType::ALL.iter().copied().map(encode::event_type).collect();
+        Ok(Response::new(proto::ListEventTypesResponse { types }))
+    }
+}
+
+/// A subscription on its way to a caller. It moves when the caller's connection takes a message:
+/// there is no task and no queue between the log and the connection.
+struct Reader {
+    subscription: Subscription,
+    hub: Hub,
+    stopping: CancellationToken,
+    _counted: Counted,
+}
+
+type Item = std::result::Result<proto::SubscribeResponse, Status>;
+
+impl Reader {
+    /// The next message; an error is the last one.
+    async fn step(reader: Option<Reader>) -> Option<(Item, Option<Reader>)> {
+        let mut reader = reader?;
+        match until(reader.subscription.next(), &reader.stopping).await {
+            Some(Ok(message)) => {
+                let message = encode::stream_message(message, reader.subscription.epoch());
+                Some((Ok(message), Some(reader)))
+            }
+            Some(Err(error)) => Some((Err(error.into()), None)),
+            None => None,
+        }
+    }
+}
+
+/// What comes next, unless the server stops and nothing comes soon.
+async fn until<T>(
+    next: impl Future<Output = Option<Result<T>>>,
+    stopping: &CancellationToken,
+) -> Option<Result<T>> {
+    let stopped = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        biased;
+        next = next => next,
+        () = stopped => Some(Err(Error::Unavailable {
+            reason: Reason::ShuttingDown,
+            problem: "this server stops; subscribe again after the last cursor".into(),
+            request_id: None,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_with_nothing_to_say_ends_when_the_server_stops() {
+        let stopping = CancellationToken::new();
+        let silence = std::future::pending::<Option<Result<()>>>();
+
+        stopping.cancel();
+        let last = until(silence, &stopping).await;
+
+        let error = last.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Reason::ShuttingDown);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_to_say_is_said_first() {
+        let stopping = CancellationToken::new();
+        stopping.cancel();
+
+        let next = until(async { Some(Ok(7)) }, &stopping).await;
+
+        assert_eq!(next.unwrap().unwrap(), 7);
+        assert!(until(async { None::<Result<()>> }, &stopping).await.is_none());
+    }
+}

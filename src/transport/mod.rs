@@ -1,0 +1,29 @@
+//! The door for gRPC: requests to commands and queries, answers and errors back.
+//!
+//! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
+//! or the hub. Only [`status`] knows which code an error has.
+
+mod auth;
+mod cloud_event;
+mod deadline;
+mod decode;
+mod door;
+mod encode;
+mod event_service;
+mod events_page;
+mod health;
+mod issue_service;
+mod mask;
+mod observe;
+mod page_token;
+mod project_service;
+mod publish;
+mod serve;
+mod status;
+mod subscriptions;
+pub mod well_known;
+
+pub use auth::Access;
+pub use health::Health;
+pub use observe::Observer;
+pub use serve::{Options, Parts, Tls, serve};

@@ -1,0 +1,132 @@
+//! `potts.v1.ProjectService`.
+
+use prost::Message as _;
+use tonic::{Request, Response};
+
+use super::auth::{Admitted, admit, admit_write};
+use super::decode::page_size;
+use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::encode;
+use super::page_token::{List, wrong};
+use crate::domain::command::{Resource, Verb};
+use crate::domain::error::{Error, Result, not_found};
+use crate::domain::name::ProjectId;
+use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
+use crate::ledger::Answer;
+use crate::proto::{self, project_service_server::ProjectService};
+use crate::store::Listed;
+
+/// Keeps projects.
+#[derive(Debug)]
+pub(super) struct Projects {
+    pub door: Door,
+}
+
+/// What every write of a project answers.
+struct Outcome {
+    project: Option<proto::Project>,
+    changed: bool,
+    cursor: String,
+    replayed: bool,
+}
+
+impl Projects {
+    async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+        let verb = verb.into();
+        let creates = matches!(verb, Verb::CreateProject(_));
+        let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
+        let (project, replayed) = match answer {
+            Answer::Resource(Resource::Project(project)) => match creates {
+                true if admitted.validate_only => (encode::project_to_be(&project), false),
+                true | false => (encode::project(&project), false),
+            },
+            Answer::Resource(other @ (Resource::Issue(_) | Resource::Message(_))) => {
+                return Err(unexpected("a project", &other));
+            }
+            Answer::Replayed(name) => {
+                let id = ProjectId::parse_name("name", &name)
+                    .map_err(|error| Error::Internal(error.into()))?;
+                let project = self.door.project(&admitted.caller, &id).await?;
+                (encode::project(&project.ok_or_else(|| not_found(&id))?), true)
+            }
+        };
+        Ok(Outcome { project: Some(project), changed, cursor, replayed })
+    }
+}
+
+/// The id that a page token ends with.
+fn id_of(key: &[u8]) -> Result<ProjectId> {
+    let id = str::from_utf8(key).map_err(|_| wrong())?;
+    ProjectId::parse("page_token", id).map_err(|_| wrong())
+}
+
+#[tonic::async_trait]
+impl ProjectService for Projects {
+    async fn create_project(
+        &self,
+        request: Request<proto::CreateProjectRequest>,
+    ) -> Reply<proto::CreateProjectResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let verb = CreateProject::try_from(message)?;
+        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::CreateProjectResponse { project, changed, cursor }, replayed))
+    }
+
+    async fn get_project(
+        &self,
+        request: Request<proto::GetProjectRequest>,
+    ) -> Reply<proto::GetProjectResponse> {
+        let caller = admit(&self.door.access, &request)?;
+        let proto::GetProjectRequest { name } = request.into_inner();
+        let id = ProjectId::parse_name("name", &name)?;
+        let project = self.door.live_project(&caller, &id).await?;
+        let project = Some(encode::project(&project));
+        Ok(Response::new(proto::GetProjectResponse { project }))
+    }
+
+    async fn list_projects(
+        &self,
+        request: Request<proto::ListProjectsRequest>,
+    ) -> Reply<proto::ListProjectsResponse> {
+        let caller = admit(&self.door.access, &request)?;
+        let proto::ListProjectsRequest { page_size: size, page_token } = request.into_inner();
+        let size = page_size(size)?;
+        let list = List::of("ListProjects", caller.name.as_str());
+        let key = list.key(&page_token)?;
+        let after = key.map(|key| id_of(&key)).transpose()?;
+
+        let known_head = after.is_none().then(|| self.door.hub.head().seq);
+        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let (deadline, after) = (caller.deadline, after.as_ref().map_or("", ProjectId::as_str));
+        let reading = self.door.store.projects(after, limit, known_head, deadline.0);
+        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
+
+        let rows = rows.into_iter().map(|row| (encode::project(&row), row.id)).collect();
+        let (rows, more) = fit(rows, size, |(project, _)| project.encoded_len());
+        let last = rows.last().map(|(_, id)| id).filter(|_| more);
+        let next_page_token = last.map(|id| list.token(id.as_str().as_bytes())).unwrap_or_default();
+        let projects = rows.into_iter().map(|(project, _)| project).collect();
+        let cursor = log.map(end_cursor).unwrap_or_default();
+        Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token, cursor }))
+    }
+
+    async fn update_project(
+        &self,
+        request: Request<proto::UpdateProjectRequest>,
+    ) -> Reply<proto::UpdateProjectResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let verb = UpdateProject::try_from(message)?;
+        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::UpdateProjectResponse { project, changed, cursor }, replayed))
+    }
+
+    async fn delete_project(
+        &self,
+        request: Request<proto::DeleteProjectRequest>,
+    ) -> Reply<proto::DeleteProjectResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let verb = DeleteProject::try_from(message)?;
+        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::DeleteProjectResponse { project, changed, cursor }, replayed))
+    }
+}
