@@ -87,7 +87,8 @@ async fn subscribe(side: &GrpcSide) -> Result<Streaming<proto::SubscribeResponse
 
 async fn next_batch(stream: &mut Streaming<proto::SubscribeResponse>) -> Result<proto::EventBatch> {
     loop {
-        let response = timeout(LOST_AFTER, stream.message()).await.context("an event is lost")??;
+        let response =
+            timeout(LOST_AFTER, stream.message()).await.context("an event is lost")??;
         match response.and_then(|response| response.message) {
             Some(Message::Batch(batch)) => return Ok(batch),
             Some(

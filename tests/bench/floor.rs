@@ -78,9 +78,8 @@ impl Floor {
 
     /// How many events a second leave the log by the fastest way that there is.
     pub async fn copy(&self, url: &str, events: u32, format: &str) -> Result<f64> {
-        let copy = format!(
-            "copy (select seq, body from events order by seq) to stdout (format {format})"
-        );
+        let copy =
+            format!("copy (select seq, body from events order by seq) to stdout (format {format})");
         let began = Instant::now();
         let output = Command::new(&self.psql)
             .args(["--no-psqlrc", "--quiet", "--command"])
@@ -162,8 +161,7 @@ fn update() -> (String, String) {
 }
 
 fn create() -> (String, String) {
-    let numbers =
-        "\\set priority random(1, 5)\n\\set note random(1, 1000000000)\n".to_owned();
+    let numbers = "\\set priority random(1, 5)\n\\set note random(1, 1000000000)\n".to_owned();
     let statements = format!(
         "update counters set issues = issues + 1 where project = 'p' || :client_id \
          returning issues \\gset\n\

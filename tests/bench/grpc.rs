@@ -20,7 +20,7 @@ use crate::work::{Choices, PROJECT, TITLE, Work};
 
 /// All rivals publish over so many connections; the number alone moves results.
 const CHANNELS: usize = 8;
-const TOKEN: &str = "a token of the bench alone";
+const TOKEN: &str = "the-token-of-the-bench";
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Says who calls.

@@ -102,9 +102,8 @@ impl Line {
     }
 
     fn verdict(&self) -> String {
-        let goal = |goal: &Goal| {
-            format!("{} {}", goal.text, if goal.held { "ok" } else { "MISSED" })
-        };
+        let goal =
+            |goal: &Goal| format!("{} {}", goal.text, if goal.held { "ok" } else { "MISSED" });
         self.goals.iter().map(goal).collect::<Vec<_>>().join(", ")
     }
 
@@ -142,7 +141,18 @@ fn json_of(figures: &Figures) -> Value {
 
 /// Everything that was measured, as a table.
 pub fn table(lines: &[Line]) -> String {
-    let header = ["", "against", "floor/s", "ours/s", "ratio", "p50 ms", "p99 ms", "p99 ratio", ""];
+    let header = [
+        "",
+        "against",
+        "floor/s",
+        "ours/s",
+        "ratio",
+        "floor p99",
+        "ours p99",
+        "ratio",
+        "p50 ms",
+        "",
+    ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(lines.iter().map(|line| {
         [
@@ -151,13 +161,14 @@ pub fn table(lines: &[Line]) -> String {
             line.floor.map(|floor| number(floor.rate, 0)).unwrap_or_default(),
             number(line.ours.rate, 0),
             line.ratio.map(|ratio| number(ratio, 2)).unwrap_or_default(),
-            number(line.ours.p50_ms, 2),
+            line.floor.map(|floor| number(floor.p99_ms, 2)).unwrap_or_default(),
             number(line.ours.p99_ms, 2),
             line.p99_ratio.map(|ratio| number(ratio, 2)).unwrap_or_default(),
+            number(line.ours.p50_ms, 2),
             line.verdict(),
         ]
     }));
-    let mut widths = [0; 9];
+    let mut widths = [0; 10];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.len().max(*width);
@@ -169,7 +180,7 @@ pub fn table(lines: &[Line]) -> String {
         for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
             // Words to the left, numbers to the right.
             text += &match index {
-                0 | 1 | 8 => format!("{cell:<width$}  "),
+                0 | 1 | 9 => format!("{cell:<width$}  "),
                 _ => format!("{cell:>width$}  "),
             };
         }
