@@ -42,12 +42,15 @@ impl Purpose {
     }
 
     /// Settings of the session. The plan of a reader depends on its bounds: a generic one would
-    /// look into every partition.
+    /// look into every partition. A lane finds everything by key, however small the tables were
+    /// when its statements were planned.
     fn options(self) -> &'static str {
         match self {
             Purpose::Lane => {
                 "-c lock_timeout=3000 -c statement_timeout=5000 \
-                 -c idle_in_transaction_session_timeout=5000 -c synchronous_commit=on"
+                 -c idle_in_transaction_session_timeout=5000 -c synchronous_commit=on \
+                 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
+                 -c enable_hashjoin=off -c enable_mergejoin=off"
             }
             Purpose::Read | Purpose::Stream => {
                 "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000 \

@@ -27,7 +27,8 @@ prepared!(
 prepared!(
     Update(projects: Vec<&'a str> => Array<Text>, issues: Vec<i64> => Array<BigInt>) -> (),
     "update counters c set issues = u.issues \
-     from unnest({projects}, {issues}) as u (project, issues) where c.project = u.project"
+     from unnest({projects}, {issues}) as u (project, issues) where c.ctid = \
+     (select k.ctid from counters k where k.project = u.project)"
 );
 
 impl Table for Counter {

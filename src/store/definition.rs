@@ -15,9 +15,10 @@ use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion
 prepared!(
     Lock(projects: Vec<&'a str> => Array<Text>, kinds: Vec<&'a str> => Array<Text>)
         -> (Text, Text, BigInt),
-    "select d.project, d.kind, d.version from definition_versions d \
-     join unnest({projects}, {kinds}) as u (project, kind) using (project, kind) \
-     order by d.project, d.kind for no key update of d"
+    "select d.project, d.kind, d.version from (select * from unnest({projects}, {kinds}) \
+     as u (project, kind) order by project, kind) as u cross join lateral (select * \
+     from definition_versions d where d.project = u.project and d.kind = u.kind \
+     for no key update) as d"
 );
 
 prepared!(
@@ -38,7 +39,8 @@ prepared!(
     ) -> (),
     "update definition_versions d set version = u.version \
      from unnest({projects}, {kinds}, {versions}) as u (project, kind, version) \
-     where d.project = u.project and d.kind = u.kind"
+     where d.ctid = (select k.ctid from definition_versions k \
+     where k.project = u.project and k.kind = u.kind)"
 );
 
 /// A stored version. A kind that this release does not know is none of its business.

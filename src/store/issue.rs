@@ -73,9 +73,10 @@ macro_rules! columns {
 
 prepared!(
     Lock(projects: Vec<&'a str> => Array<Text>, numbers: Vec<i64> => Array<BigInt>) -> SqlRow,
-    concat!("select ", columns!(), " from issues i \
-             join unnest({projects}, {numbers}) as u (project, number) using (project, number) \
-             order by i.project, i.number for no key update of i")
+    concat!("select ", columns!(), " from (select * from unnest({projects}, {numbers}) \
+             as u (project, number) order by project, number) as u cross join lateral (select * \
+             from issues i where i.project = u.project and i.number = u.number \
+             for no key update) as i")
 );
 
 prepared!(
@@ -161,8 +162,8 @@ prepared!(
      {description}, {status}, {resolution}, {priority}, {parameters}, {annotations}, \
      {due_at}, {milestone}, {closed_at}, {step}, {deleted_at}) as u (project, number, \
      version, updated_at, title, description, status, resolution, priority, parameters, \
-     annotations, due_at, milestone, closed_at, step, deleted_at) where i.project = u.project \
-     and i.number = u.number"
+     annotations, due_at, milestone, closed_at, step, deleted_at) where i.ctid = \
+     (select k.ctid from issues k where k.project = u.project and k.number = u.number)"
 );
 
 fn issue(row: Row) -> Issue {

@@ -19,8 +19,9 @@ use crate::domain::message::{KnownMessage, MessageKey};
 prepared!(
     Find(projects: Vec<&'a str> => Array<Text>, keys: Vec<&'a [u8]> => Array<Binary>)
         -> (Text, Binary, SqlUuid, Timestamptz),
-    "select k.project, k.key, k.message_id, k.expires_at from inbound_keys k \
-     join unnest({projects}, {keys}) as u (project, key) using (project, key)"
+    "select k.project, k.key, k.message_id, k.expires_at \
+     from unnest({projects}, {keys}) as u (project, key) cross join lateral \
+     (select * from inbound_keys k where k.project = u.project and k.key = u.key limit 1) as k"
 );
 
 prepared!(

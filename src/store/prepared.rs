@@ -2,6 +2,11 @@
 //!
 //! A statement is a struct: its fields are the parameters, its type is the key under which the
 //! connection keeps the plan. The text names a parameter in braces.
+//!
+//! A plan that is kept was made for the table as it was then, often empty. So the statements of a
+//! batch leave the planner no choice that is bad later: rows are found by key in a `lateral`
+//! subquery, row by row and never as one side of a join, and what is updated is found by the
+//! `ctid` of a row that is locked. [`super::connect`] forbids the rest to the lanes.
 
 use diesel::pg::Pg;
 use diesel::query_builder::AstPass;

@@ -67,7 +67,8 @@ prepared!(
     "update projects p set version = u.version, updated_at = u.updated_at, \
      display_name = u.display_name, deleted_at = u.deleted_at \
      from unnest({ids}, {versions}, {updated_ats}, {display_names}, {deleted_ats}) \
-     as u (id, version, updated_at, display_name, deleted_at) where p.id = u.id"
+     as u (id, version, updated_at, display_name, deleted_at) where p.ctid = \
+     (select k.ctid from projects k where k.id = u.id)"
 );
 
 fn project(row: Row) -> Project {

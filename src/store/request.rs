@@ -31,8 +31,9 @@ prepared!(
     Find(callers: Vec<&'a str> => Array<Text>, ids: Vec<Uuid> => Array<SqlUuid>)
         -> (Text, SqlUuid, Binary, Array<Text>, Bool, BigInt),
     "select r.caller, r.request_id, r.fingerprint, r.names, r.changed, r.last_seq \
-     from requests r join unnest({callers}, {ids}) as u (caller, request_id) \
-     using (caller, request_id)"
+     from unnest({callers}, {ids}) as u (caller, request_id) cross join lateral \
+     (select * from requests r where r.caller = u.caller and r.request_id = u.request_id \
+     limit 1) as r"
 );
 
 /// Those of these calls that were acknowledged.

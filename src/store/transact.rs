@@ -31,8 +31,9 @@ prepared!(Now() -> Timestamptz, "select potts_now()");
 prepared!(
     Versions(projects: Vec<&'a str> => Array<Text>, kinds: Vec<&'a str> => Array<Text>)
         -> (Text, Text, BigInt),
-    "select d.project, d.kind, d.version from definition_versions d \
-     join unnest({projects}, {kinds}) as u (project, kind) using (project, kind)"
+    "select d.project, d.kind, d.version from unnest({projects}, {kinds}) as u (project, kind) \
+     cross join lateral (select * from definition_versions d \
+     where d.project = u.project and d.kind = u.kind limit 1) as d"
 );
 
 /// What is looked up before anything is locked.
