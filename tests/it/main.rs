@@ -6,5 +6,12 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod door;
+mod events_api;
 mod issues;
+mod lists;
+mod projects;
+mod refusals;
+mod retries;
+mod subscribe;
 mod support;

@@ -3,7 +3,9 @@
 pub mod app;
 pub mod eventually;
 pub mod postgres;
+pub mod told;
 
 pub use app::TestApp;
 pub use eventually::eventually;
 pub use postgres::TestDatabase;
+pub use told::told;
