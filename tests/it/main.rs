@@ -6,5 +6,9 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod command_line;
+mod embedded;
 mod issues;
+mod publish;
 mod support;
+mod tour;
