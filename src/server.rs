@@ -201,7 +201,9 @@ impl Server {
                 "AUTHENTICATION IS OFF: whoever can reach these addresses may do everything; \
                  set POTTS_ROOT_TOKEN to ask for a token"
             );
-            tracing::info!("try: grpcurl -plaintext {grpc_addr} list, or: potts project list");
+            tracing::info!(
+                "try: grpcurl -plaintext {grpc_addr} list, or: potts tail --address http://{grpc_addr}"
+            );
         } else if let Some(file) = token_file {
             tracing::info!(file = %file.display(), "the root token is in a file");
         }
