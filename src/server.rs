@@ -60,6 +60,8 @@ struct Parts {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.parts.ledger.close();
+        self.parts.hub.stop();
         self.stopping.cancel();
         self.database_stopping.cancel();
     }
