@@ -6,12 +6,16 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod command_line;
 mod door;
+mod embedded;
 mod events_api;
 mod issues;
 mod lists;
 mod projects;
+mod publish;
 mod refusals;
 mod retries;
 mod subscribe;
 mod support;
+mod tour;

@@ -210,3 +210,10 @@ impl Follower {
         self.events(count).await.into_iter().map(|event| event.r#type).collect()
     }
 }
+
+impl Follower {
+    /// The events that have come with the last cursor and were not looked at yet.
+    pub fn rest_of_batch(&mut self) -> Vec<Event> {
+        self.waiting.drain(..).collect()
+    }
+}

@@ -3,6 +3,8 @@
 pub mod app;
 pub mod eventually;
 pub mod postgres;
+pub mod process;
+pub mod programs;
 pub mod told;
 
 pub use app::TestApp;
