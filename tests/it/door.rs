@@ -146,15 +146,17 @@ async fn a_message_over_4_mib_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_told_for_the_whole_and_per_service() {
     let app = TestApp::start().await;
-    let mut health = HealthClient::new(channel(app.server.grpc_addr).await);
-    let mut check = async |service: &str| {
+    let health = HealthClient::new(channel(app.server.grpc_addr).await);
+    let check = async |service: &str| {
         let request = HealthCheckRequest { service: service.into() };
-        let answer = health.check(request).await;
+        let answer = health.clone().check(request).await;
         answer.map(|answer| answer.into_inner().status().as_str_name()).map_err(|s| s.code())
     };
 
-    for name in ["", "potts.v1.ProjectService", "potts.v1.IssueService", "potts.v1.EventService"] {
-        assert_eq!(check(name).await, Ok("SERVING"), "{name}");
+    // It is looked at for the first time when the doors are open.
+    eventually(PATIENCE, async || check("").await, |told| *told == Ok("SERVING")).await;
+    for name in ["potts.v1.ProjectService", "potts.v1.IssueService", "potts.v1.EventService"] {
+        eventually(PATIENCE, async || check(name).await, |told| *told == Ok("SERVING")).await;
     }
     assert_eq!(check("potts.v1.Other").await, Err(Code::NotFound));
 }
@@ -217,7 +219,10 @@ async fn http_tells_whether_it_lives_and_is_ready_and_how_it_does() {
     app.project("abc").await;
     let addr = app.server.http_addr;
 
-    let (alive, ready) = (http(addr, "/healthz").await, http(addr, "/readyz").await);
+    let alive = http(addr, "/healthz").await;
+    let ready =
+        eventually(PATIENCE, async || http(addr, "/readyz").await, |told| told.0.ends_with("OK"));
+    let ready = ready.await;
     let (status, metrics) = http(addr, "/metrics").await;
     let other = http(addr, "/").await;
 
