@@ -7,8 +7,15 @@
 )]
 
 mod command_line;
+mod door;
 mod embedded;
+mod events_api;
 mod issues;
+mod lists;
+mod projects;
 mod publish;
+mod refusals;
+mod retries;
+mod subscribe;
 mod support;
 mod tour;

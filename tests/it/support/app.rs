@@ -7,8 +7,8 @@ use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::project_service_client::ProjectServiceClient;
 use potts::proto::{
-    CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, Project, SubscribeRequest,
-    SubscribeResponse, subscribe_request, subscribe_response,
+    CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, ListEventsRequest, Project,
+    SubscribeRequest, SubscribeResponse, subscribe_request, subscribe_response,
 };
 use potts::server::Server;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -132,6 +132,13 @@ impl TestApp {
             ..Default::default()
         };
         self.issues().create_issue(request).await.unwrap().into_inner().issue.unwrap()
+    }
+
+    /// The `seq` of the newest event; 0 in a log that is empty.
+    pub async fn head(&self) -> i64 {
+        let newest = ListEventsRequest { newest_first: true, page_size: 1, ..Default::default() };
+        let page = self.events().list_events(newest).await.unwrap().into_inner();
+        page.events.first().map_or(0, |event| event.seq)
     }
 
     /// Follows the log from its beginning.

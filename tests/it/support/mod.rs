@@ -5,7 +5,9 @@ pub mod eventually;
 pub mod postgres;
 pub mod process;
 pub mod programs;
+pub mod told;
 
 pub use app::TestApp;
 pub use eventually::eventually;
 pub use postgres::TestDatabase;
+pub use told::told;
