@@ -172,11 +172,9 @@ impl Client {
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
         let sent = self.call(question, send).await;
-        sent.map_err(|failure| match &failure {
-            Failure::Status { status, .. } if is_unknown(status) => {
-                failure.or_hint(|| unknown_outcome(request_id))
-            }
-            _ => failure,
+        sent.map_err(|failure| {
+            let unknown = matches!(&failure, Failure::Status { status, .. } if is_unknown(status));
+            if unknown { failure.or_hint(|| unknown_outcome(request_id)) } else { failure }
         })
     }
 

@@ -166,24 +166,21 @@ impl Serialize for MappedValue<'_> {
             Value::F64(value) => serialize_double(*value, serializer),
             Value::String(value) => serializer.serialize_str(value),
             Value::Bytes(value) => serializer.serialize_str(&BASE64_STANDARD.encode(value)),
-            Value::EnumNumber(number) => match kind {
-                Kind::Enum(names) => match names.get_value(*number) {
+            Value::EnumNumber(number) => {
+                let Kind::Enum(names) = kind else { return serializer.serialize_i32(*number) };
+                match names.get_value(*number) {
                     Some(value) => serializer.serialize_str(value.name()),
                     None => serializer.serialize_i32(*number),
-                },
-                _ => serializer.serialize_i32(*number),
-            },
+                }
+            }
             Value::Message(message) => Mapped(message).serialize(serializer),
             Value::List(values) => {
                 serializer.collect_seq(values.iter().map(|value| MappedValue(value, kind)))
             }
             Value::Map(entries) => {
-                let value_kind = match kind {
-                    Kind::Message(entry) if entry.is_map_entry() => {
-                        entry.map_entry_value_field().kind()
-                    }
-                    _ => return Err(S::Error::custom("a map without a type")),
-                };
+                let entry = kind.as_message().filter(|entry| entry.is_map_entry());
+                let entry = entry.ok_or_else(|| S::Error::custom("a map without a type"))?;
+                let value_kind = entry.map_entry_value_field().kind();
                 let mut sorted: Vec<(String, &Value)> =
                     entries.iter().map(|(key, value)| (map_key(key), value)).collect();
                 sorted.sort_by(|a, b| a.0.cmp(&b.0));

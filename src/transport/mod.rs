@@ -4,7 +4,6 @@
 //! or the hub. Only [`status`] knows which code an error has.
 
 mod auth;
-mod cloud_event;
 mod deadline;
 mod decode;
 mod door;
@@ -21,7 +20,6 @@ mod publish;
 mod serve;
 mod status;
 mod subscriptions;
-pub mod well_known;
 
 pub use auth::Access;
 pub use health::Health;

@@ -77,10 +77,8 @@ fn decide(issue: Issue, verb: &impl Decide) -> Result<Decision> {
 }
 
 fn becomes(decision: &Decision) -> &Issue {
-    match &decision.resource {
-        Resource::Issue(issue) => issue,
-        other => panic!("{other:?}"),
-    }
+    let Resource::Issue(issue) = &decision.resource else { panic!("{:?}", decision.resource) };
+    issue
 }
 
 fn types(decision: &Decision) -> Vec<&str> {
