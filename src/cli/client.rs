@@ -292,10 +292,9 @@ mod tests {
     async fn a_service_that_does_not_answer_is_given_up() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", silent.local_addr().unwrap());
-        let timeout = Duration::from_millis(200);
-        let client = Client::connect(&Connection { timeout, ..connection(&address) }).await;
+        let client = Client::connect(&connection(&address)).await.ok().unwrap();
 
-        let client = client.ok().unwrap();
+        let client = Client { timeout: Duration::from_millis(200), ..client };
         let send = async |request| client.projects().list_projects(request).await;
         let failure = client.call(crate::proto::ListProjectsRequest::default(), send).await;
 
@@ -303,6 +302,31 @@ mod tests {
         assert_eq!(failure.exit(), super::super::Exit::Unreachable);
         let message = "the service did not answer in time (DEADLINE_EXCEEDED)";
         assert_eq!(failure.message(), message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_for_trying_again_has_an_end_and_a_way_on() {
+        let channel = endpoint(&connection("nowhere")).unwrap().connect_lazy();
+        let wire = InterceptedService::new(channel, Bearer(None));
+        let client = Client { wire, timeout: Duration::from_millis(300) };
+        let sent = std::cell::RefCell::new(Vec::new());
+        let send = async |request: Request<&'static str>| {
+            sent.borrow_mut().push(request.into_inner());
+            Err::<Response<()>, _>(Status::unavailable("no database"))
+        };
+
+        let before = Instant::now();
+        let failure = client.write("the-id", "create", send).await.unwrap_err();
+
+        assert!(before.elapsed() < client.timeout, "{:?}", before.elapsed());
+        assert!(sent.borrow().len() > 1, "it is tried again");
+        assert!(sent.borrow().iter().all(|sent| *sent == "create"));
+        assert_eq!(failure.exit(), super::super::Exit::Unreachable);
+        let mut err = Vec::new();
+        failure.tell(&mut err).unwrap();
+        let err = String::from_utf8(err).unwrap();
+        assert!(err.starts_with("potts: no database (UNAVAILABLE)\nhint: "), "{err}");
+        assert!(err.contains("--request-id the-id"), "{err}");
     }
 
     #[tokio::test]
