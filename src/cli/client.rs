@@ -331,9 +331,12 @@ mod tests {
 
     #[tokio::test]
     async fn that_nothing_listens_is_said_at_once_with_a_hint() {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Held, so that nobody else begins to listen there.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = format!("http://{}", held.local_addr().unwrap());
 
-        let failure = Client::connect(&connection(&format!("http://127.0.0.1:{port}"))).await;
+        let failure = Client::connect(&connection(&address)).await;
 
         let failure = failure.err().unwrap();
         assert_eq!(failure.exit(), super::super::Exit::Unreachable);

@@ -1,7 +1,7 @@
 //! The door for gRPC: requests to commands and queries, answers and errors back.
 //!
 //! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
-//! or the hub. Only [`status`] knows which code an error has.
+//! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
 mod deadline;

@@ -221,7 +221,8 @@ proptest! {
         ];
         let old = issue("open");
 
-        if let Ok(decision) = decide(old.clone(), &UpdateIssue { name: name(), etag: None, edits }) {
+        let update = UpdateIssue { name: name(), etag: None, edits };
+        if let Ok(decision) = decide(old.clone(), &update) {
             let new = becomes(&decision);
             let told: BTreeMap<_, _> =
                 decision.events.iter().flat_map(|event| event.after.clone()).collect();
