@@ -6,5 +6,13 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod fault_calls;
+mod fault_crash;
+mod fault_database;
+mod fault_ledger;
+mod fault_shutdown;
 mod issues;
+mod replicas;
+mod schema;
+mod store;
 mod support;

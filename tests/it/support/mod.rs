@@ -3,7 +3,11 @@
 pub mod app;
 pub mod eventually;
 pub mod postgres;
+pub mod process;
+pub mod proxy;
 
 pub use app::TestApp;
 pub use eventually::eventually;
 pub use postgres::TestDatabase;
+pub use process::Process;
+pub use proxy::Proxy;
