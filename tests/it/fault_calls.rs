@@ -5,7 +5,7 @@ use std::time::Duration;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::{CreateIssueRequest, CreateIssueResponse, Issue};
 use potts::store::lock_order::ORDER_LOCK;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
@@ -64,6 +64,14 @@ pub fn creating(
 /// The machine-readable reason of a refusal.
 pub fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
+/// Whether the same call is to be sent again.
+pub fn is_passing(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Aborted)
+        // A connection that broke under a call.
+        || matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Internal)
+            && std::error::Error::source(status).is_some()
 }
 
 /// Issues of that title.

@@ -15,11 +15,11 @@ use potts::proto::{Event, SubscribeRequest};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Endpoint;
-use tonic::{Code, Status};
 
-use crate::fault_calls::{create, issue, log};
+use crate::fault_calls::{create, is_passing, issue, log};
 use crate::replicas::{door, project};
 use crate::support::app::{Bearer, Door, TOKEN};
 use crate::support::{Process, TestDatabase, eventually};
@@ -47,14 +47,6 @@ fn lazy(addr: SocketAddr) -> Door {
     InterceptedService::new(endpoint.connect_lazy(), Bearer::of(TOKEN))
 }
 
-/// Whether the same call is to be sent again.
-fn is_passing(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Aborted)
-        // A connection that broke under a call.
-        || matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Internal)
-            && std::error::Error::source(status).is_some()
-}
-
 impl Load {
     fn start(addr: SocketAddr) -> Load {
         let (addr, told) = watch::channel(addr);
@@ -69,7 +61,8 @@ impl Load {
             subscriber,
         };
         for writer in 0..WRITERS {
-            let (is_over, acknowledged) = (Arc::clone(&load.is_over), Arc::clone(&load.acknowledged));
+            let (is_over, acknowledged) =
+                (Arc::clone(&load.is_over), Arc::clone(&load.acknowledged));
             load.writers.spawn(write(writer, told.clone(), is_over, acknowledged));
         }
         load
@@ -229,12 +222,17 @@ async fn a_killed_service_takes_its_database_along_and_loses_nothing() {
     process.ended(Duration::from_secs(15)).await;
 }
 
-/// `kill -9` of the first process of the database.
-fn kill_postgres(data: &Path) {
+/// `kill -9` of the first process of the database, once that is another one than before.
+async fn kill_postgres(data: &Path, before: Option<Pid>) -> Option<Pid> {
     let file = data.join("postgres/cluster/postmaster.pid");
-    let text = std::fs::read_to_string(file).unwrap();
-    let pid = text.lines().next().unwrap().trim().parse().unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let look = async || {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?);
+        pid.filter(|pid| rustix::process::test_kill_process(*pid).is_ok())
+    };
+    let running = eventually(WITHIN, look, |pid| pid.is_some() && *pid != before).await;
+    kill_process(running.unwrap(), Signal::KILL).unwrap();
+    running
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,9 +242,10 @@ async fn a_killed_database_is_started_again_and_loses_nothing() {
     project(&door(process.grpc_addr).await, "abc").await;
     let load = Load::start(process.grpc_addr);
 
+    let mut killed = None;
     for calls in pauses(3) {
         load.goes_on(calls).await;
-        kill_postgres(data.path());
+        killed = kill_postgres(data.path(), killed).await;
     }
     load.goes_on(1).await;
 

@@ -14,11 +14,12 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
 use crate::fault_calls::{
-    breakable, create, creating, issue, issues_titled, log, ready, reason,
+    breakable, create, creating, hold_order_lock, issue, issues_titled, log, order_lock_awaited,
+    ready, reason,
 };
-use crate::support::app::TestApp;
-use crate::support::proxy::{COMMIT, Cut, Trap};
+use crate::support::app::{Follower, TestApp};
 use crate::support::eventually;
+use crate::support::proxy::{COMMIT, Cut, Trap};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -72,9 +73,8 @@ async fn a_cut_after_a_commit_is_not_seen() {
 async fn cuts_at_any_moment_are_not_seen() {
     let (app, proxy) = breakable(&[]).await;
     app.project("abc").await;
-    let calls: Vec<_> = (0..40)
-        .map(|n| creating(&app.door, &issue("abc", &n.to_string()), WITHIN))
-        .collect();
+    let calls: Vec<_> =
+        (0..40).map(|n| creating(&app.door, &issue("abc", &n.to_string()), WITHIN)).collect();
     let cutting = async {
         let mut pause = tokio::time::interval(Duration::from_millis(40));
         for _ in 0..25 {
@@ -123,34 +123,39 @@ async fn an_outcome_that_cannot_be_settled_is_unknown_and_happens_once() {
 }
 
 /// Goal: what has happened is never said not to have, whatever fails afterwards.
-/// Method: the commit succeeds and its answer is lost; the ledger settles that, and then loses the
-/// database before it can answer.
+/// Method: a commit succeeds and its answer is lost; the ledger settles that, and loses the
+/// database before it can answer, until one deadline after the other has passed.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_happened_is_never_denied() {
     let (app, proxy) = breakable(&[]).await;
     app.project("abc").await;
-    // Only the batch that runs again asks for the versions of definitions.
-    let again = Trap { words: "join unnest", cut: Cut::Before, then_refuse: true };
-    let settled = Trap { words: "rollback\0", cut: Cut::Within, then_refuse: false };
-    for traps in [vec![at_commit(Cut::After, false), again], vec![
-        at_commit(Cut::After, false),
-        settled,
-        again,
-    ]] {
-        proxy.trap(traps);
-        let title = format!("happens {}", proxy.traps());
-        let request = issue("abc", &title);
+    let held = hold_order_lock(&app.database).await;
+    let first = creating(&app.door, &issue("abc", "first"), WITHIN);
+    order_lock_awaited(&app.database).await;
+    let calls: Vec<_> = (0..20)
+        .map(|n| {
+            let request = issue("abc", "happens");
+            let within = Duration::from_millis(1_500 + 100 * n);
+            (request.request_id.clone(), creating(&app.door, &request, within))
+        })
+        .collect();
+    let metrics = app.server.http_addr;
+    let queued = async || crate::fault_shutdown::get(metrics, "/metrics").await.1;
+    eventually(WITHIN, queued, |text| text.contains("queued_commands 20")).await;
+    // The first call runs again too, and commits nothing then. When the second batch is settled it
+    // asks for definitions.
+    let again =
+        Trap { words: "from definition_versions d join", cut: Cut::Before, then_refuse: true };
+    proxy.trap([at_commit(Cut::After, false), at_commit(Cut::After, false), again]);
+    drop(held);
+    first.await.unwrap().unwrap();
 
-        let answer = create(&app.door, &request, Duration::from_secs(3)).await;
-        let happened = issues_titled(&app.database, &title).await;
-        proxy.forward();
-        ready(&app, true).await;
-
-        assert_eq!((happened, proxy.traps()), (1, 0));
-        if let Err(status) = answer {
-            unknown_outcome(&status, &request.request_id);
+    for (request_id, call) in calls {
+        if let Err(status) = call.await.unwrap() {
+            unknown_outcome(&status, &request_id);
         }
     }
+    assert_eq!((issues_titled(&app.database, "happens").await, proxy.traps()), (20, 0));
 }
 
 /// Goal: while the database is away callers are told so, in time and then at once; when it is back
@@ -219,7 +224,7 @@ async fn a_database_that_hangs_is_told_and_comes_back() {
     proxy.forward();
     ready(&app, true).await;
     let again = async || create(&app.door, &request, WITHIN).await;
-    eventually(WITHIN, again, Result::is_ok).await;
+    eventually(WITHIN, again, Result::is_ok).await.unwrap();
     assert_eq!(issues_titled(&app.database, "hangs").await, 1);
 }
 
@@ -257,9 +262,10 @@ async fn sessions_that_were_ended_cost_at_most_one_read() {
     }
 }
 
-/// Goal: a subscriber that resumes while the database is away is told so, and resumes later.
+/// Goal: a subscriber that resumes while the database is away misses nothing: it is told so, or
+/// gets what the server still has in memory, and the rest later.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_resumes_when_the_database_is_back() {
+async fn a_subscriber_that_resumes_without_a_database_misses_nothing() {
     let (app, proxy) = breakable(&[]).await;
     app.project("abc").await;
     let mut follower = app.follow().await;
@@ -275,16 +281,22 @@ async fn a_subscriber_resumes_when_the_database_is_back() {
         app.events().subscribe(request).await
     };
 
-    let refused = eventually(WITHIN, resume, Result::is_err).await.unwrap_err();
+    let told = |resumed: &Result<_, Status>| {
+        resumed.as_ref().err().is_none_or(|status| reason(status) == "DATABASE_UNAVAILABLE")
+    };
+    ready(&app, false).await;
+    let early = resume().await;
+    assert!(told(&early), "{early:?}");
     proxy.forward();
-    let resumed = eventually(WITHIN, resume, Result::is_ok).await.unwrap();
+    let late = eventually(WITHIN, resume, Result::is_ok).await;
+    ready(&app, true).await;
+    app.issue("abc", "after").await;
 
-    assert_eq!((refused.code(), reason(&refused).as_str()), (
-        Code::Unavailable,
-        "DATABASE_UNAVAILABLE"
-    ));
-    let mut resumed = crate::support::app::Follower::new(resumed.into_inner());
-    assert_eq!(resumed.event().await.seq, 2);
+    for resumed in [early, late].into_iter().flatten() {
+        let mut resumed = Follower::new(resumed.into_inner());
+        let seqs: Vec<i64> = resumed.events(2).await.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, [2, 3]);
+    }
 }
 
 /// Goal: a database that may be read and not written refuses writes cleanly, serves reads, and is
@@ -304,10 +316,10 @@ async fn a_database_that_is_read_only_is_told_and_comes_back() {
     let refused = create(&app.door, &request, Duration::from_secs(2)).await.unwrap_err();
     let get = GetIssueRequest { name };
     let read = async || app.issues().get_issue(get.clone()).await;
-    eventually(WITHIN, read, Result::is_ok).await;
+    eventually(WITHIN, read, Result::is_ok).await.unwrap();
     sql.batch_execute(&format!("{alter} reset default_transaction_read_only")).await.unwrap();
     let again = async || create(&app.door, &request, WITHIN).await;
-    eventually(WITHIN, again, Result::is_ok).await;
+    eventually(WITHIN, again, Result::is_ok).await.unwrap();
 
     assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
     assert_eq!(reason(&refused), "DATABASE_UNAVAILABLE");

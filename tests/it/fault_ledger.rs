@@ -37,17 +37,17 @@ async fn sixty_four(app: &TestApp, guilty: &str) -> Vec<(String, Result<String, 
     // It occupies the lane, so that the rest waits for it together.
     let first = creating(&app.door, &issue("abc", "first"), WITHIN);
     order_lock_awaited(&app.database).await;
-    let titles: Vec<String> = (0..64)
-        .map(|n| if n == 31 { guilty.to_owned() } else { format!("issue {n}") })
-        .collect();
+    let titles: Vec<String> =
+        (0..64).map(|n| if n == 31 { guilty.to_owned() } else { format!("issue {n}") }).collect();
     let calls: Vec<_> =
         titles.iter().map(|title| creating(&app.door, &issue("abc", title), WITHIN)).collect();
     eventually(WITHIN, async || app.queued().await, |queued| *queued == 64).await;
     drop(held);
     first.await.unwrap().unwrap();
-    let answers = join_all(calls).await.into_iter().map(|answer| {
-        answer.unwrap().map(|created| created.issue.unwrap().name)
-    });
+    let answers = join_all(calls)
+        .await
+        .into_iter()
+        .map(|answer| answer.unwrap().map(|created| created.issue.unwrap().name));
     titles.into_iter().zip(answers).collect()
 }
 
@@ -55,7 +55,8 @@ impl TestApp {
     /// How many commands wait in the lanes, as the metrics have it.
     async fn queued(&self) -> i64 {
         let metrics = crate::fault_shutdown::get(self.server.http_addr, "/metrics").await.1;
-        let line = metrics.lines().find_map(|line| line.strip_prefix("potts_ledger_queued_commands "));
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("potts_ledger_queued_commands "));
         line.map_or(-1, |count| count.trim().parse().unwrap())
     }
 }
@@ -193,25 +194,26 @@ async fn a_missing_partition_is_made_when_it_is_needed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_partition_that_can_be_made_writes_are_refused() {
     let app = TestApp::start().await;
-    begin_before_boundary(&app, 2).await;
+    begin_before_boundary(&app, 1).await;
     let app = TestApp::on(app.stop().await, &[]).await;
     app.project("abc").await;
     // Their rows say that they are there.
     let lose = "drop table events_00000001, events_00000002, events_00000003, events_00000004";
     let sql = app.database.sql().await;
     sql.batch_execute(lose).await.unwrap();
-    create(&app.door, &issue("abc", "last"), WITHIN).await.unwrap();
     let request = issue("abc", "beyond");
 
     let refused = create(&app.door, &request, Duration::from_secs(2)).await.unwrap_err();
 
     assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
-    assert_eq!(reason(&refused), "DATABASE_UNAVAILABLE");
+    // Unknown if its deadline fell into an attempt.
+    let reasons = ["DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN"];
+    assert!(reasons.contains(&reason(&refused).as_str()), "{refused:?}");
     sql.batch_execute("delete from event_partitions where index > 0").await.unwrap();
     let again = async || create(&app.door, &request, WITHIN).await;
-    eventually(WITHIN, again, Result::is_ok).await;
+    eventually(WITHIN, again, Result::is_ok).await.unwrap();
     assert_eq!(issues_titled(&app.database, "beyond").await, 1);
-    assert_eq!(log(&app.database).await.len(), 3);
+    assert_eq!(log(&app.database).await.len(), 2);
 }
 
 /// Goal: whatever replica decides, no issue comes into a project behind its deletion.
@@ -235,8 +237,7 @@ async fn nothing_is_decided_by_a_definition_that_has_changed() {
         };
         app.projects().update_project(update).await.unwrap();
 
-        let late: Vec<_> =
-            (0..8).map(|_| creating(&other, &issue(&id, "late"), WITHIN)).collect();
+        let late: Vec<_> = (0..8).map(|_| creating(&other, &issue(&id, "late"), WITHIN)).collect();
         let delete = DeleteProjectRequest {
             name: format!("projects/{id}"),
             force: true,

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tonic::Code;
 
 use crate::fault_calls::{
-    breakable, create, creating, hold_order_lock, issue, issues_titled, log, order_lock_awaited,
-    reason,
+    breakable, create, creating, hold_order_lock, is_passing, issue, issues_titled, log,
+    order_lock_awaited, reason,
 };
 use crate::support::app::TestApp;
 use crate::support::{Process, TestDatabase, eventually};
@@ -51,7 +51,8 @@ async fn what_was_taken_in_is_carried_out_before_the_end() {
     let answers = join_all(calls).await;
     let database = stopping.await.unwrap();
 
-    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    // Refused by the ledger, or by a connection that ends: nothing was sent then.
+    assert!(is_passing(&refused), "{refused:?}");
     for answer in answers {
         answer.unwrap().unwrap();
     }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use potts::proto::project_service_client::ProjectServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
+use potts::proto::project_service_client::ProjectServiceClient;
 use potts::proto::{
     CreateProjectRequest, Project, PublishEventsRequest, SubscribeRequest, cloudevents,
     publish_result, subscribe_request, subscribe_response::Message,

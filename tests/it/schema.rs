@@ -61,11 +61,8 @@ async fn of_several_that_migrate_together_one_does() {
     let database = TestDatabase::empty().await;
     let connector = Connector::new(&database.url).unwrap();
 
-    let (one, two, three) = tokio::join!(
-        migrate::run(&connector),
-        migrate::run(&connector),
-        migrate::run(&connector)
-    );
+    let (one, two, three) =
+        tokio::join!(migrate::run(&connector), migrate::run(&connector), migrate::run(&connector));
 
     let mut counts = [one, two, three].map(|done| done.unwrap().names.len());
     counts.sort_unstable();

@@ -8,8 +8,8 @@ use potts::store::{
 };
 
 use crate::fault_calls::{create, issue, issues_titled};
-use crate::support::app::TestApp;
 use crate::support::TestDatabase;
+use crate::support::app::TestApp;
 
 const CONNECTIONS: Connections = Connections { read: 1, stream: 1 };
 
@@ -180,8 +180,7 @@ async fn an_append_locks_few_of_fifty_partitions() {
         let locks = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                      where a.application_name = 'potts lane' and a.datname = current_database()
                      and l.locktype = 'relation'";
-        let locked: i64 =
-            database.sql().await.query_one(locks, &[]).await.unwrap().get(0);
+        let locked: i64 = database.sql().await.query_one(locks, &[]).await.unwrap().get(0);
         tx.roll_back().await.unwrap();
 
         assert_eq!(head, Seq(50_000));
