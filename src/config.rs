@@ -33,8 +33,11 @@ macro_rules! settings {
         pub struct Flags {
             $(
                 $(#[doc = $doc])*
-                #[doc = concat!("\n\n[env: ", $variable, "] [default: ", $default, "]")]
-                #[arg(long, value_name = $value)]
+                #[arg(
+                    long,
+                    value_name = $value,
+                    help = concat!($($doc,)* " [env: ", $variable, "] [default: ", $default, "]").trim()
+                )]
                 pub $field: Option<String>,
             )*
         }

@@ -117,7 +117,7 @@ impl Server {
             database_stopping: guard.disarm(),
         };
         server.keep_house(&config);
-        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token)).await;
+        server.open_doors(grpc, http, tls, token.as_ref().map(|(token, _)| token), &config).await;
         server.say_where(token.and_then(|(_, file)| file));
         Ok(server)
     }
@@ -154,6 +154,7 @@ impl Server {
         http: TcpListener,
         tls: Option<transport::Tls>,
         token: Option<&SecretString>,
+        config: &Config,
     ) {
         let Parts { store, hub, ledger, metrics, readiness } = self.parts.clone();
         let access =
@@ -169,7 +170,11 @@ impl Server {
                 metrics.call(rpc, &format!("{code:?}"), took)
             }),
         };
-        let options = transport::Options { tls };
+        let options = transport::Options {
+            message_bytes_max: config.message_bytes_max,
+            caller_subscriptions_max: config.caller_subscriptions_max,
+            tls,
+        };
         self.tasks.run("grpc", transport::serve(grpc, options, parts, self.stopping.clone()));
 
         let served = http::serve(http, Arc::new(self.parts.clone()), self.stopping.clone());
@@ -197,7 +202,9 @@ impl Server {
                 "AUTHENTICATION IS OFF: whoever can reach these addresses may do everything; \
                  set POTTS_ROOT_TOKEN to ask for a token"
             );
-            tracing::info!("try: grpcurl -plaintext {grpc_addr} list, or: potts project list");
+            tracing::info!(
+                "try: grpcurl -plaintext {grpc_addr} list, or: potts tail --address http://{grpc_addr}"
+            );
         } else if let Some(file) = token_file {
             tracing::info!(file = %file.display(), "the root token is in a file");
         }

@@ -170,7 +170,7 @@ impl Reader {
         let mut reader = reader?;
         match until(reader.subscription.next(), &reader.stopping).await {
             Some(Ok(message)) => {
-                let message = encode::stream_message(message, reader.hub.epoch());
+                let message = encode::stream_message(message, reader.subscription.epoch());
                 Some((Ok(message), Some(reader)))
             }
             Some(Err(error)) => Some((Err(error.into()), None)),

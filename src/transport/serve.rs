@@ -30,8 +30,6 @@ use crate::proto::project_service_server::ProjectServiceServer;
 use crate::store::Store;
 use crate::stream::Hub;
 
-/// A larger message is refused before it is read. Smaller would not hold what the fields may.
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// A caller that went away without a word is found out after twice this.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls of one connection at a time. More would let one caller hold all there is.
@@ -42,8 +40,13 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How to listen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Options {
+    /// The largest message that is read, in bytes; a larger one is refused before it is.
+    pub message_bytes_max: usize,
+    /// How many subscriptions a caller may have. More show one that subscribes per thing where a
+    /// filter would do.
+    pub caller_subscriptions_max: usize,
     /// Encrypts connections; none: they are plain.
     pub tls: Option<Tls>,
 }
@@ -90,18 +93,19 @@ pub async fn serve(
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     let Parts { ledger, hub, store, access, health, observer } = parts;
+    let message_bytes_max = options.message_bytes_max;
     let door = Door {
         ledger,
         hub,
         store,
         access,
-        subscriptions: Subscriptions::default(),
+        subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
     macro_rules! limited {
         ($server:expr) => {
             $server
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_decoding_message_size(message_bytes_max)
                 .accept_compressed(Gzip)
                 .send_compressed(Gzip)
         };
@@ -139,6 +143,8 @@ where
         Reflection::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(HEALTH)
+            // So that tools print the details of an error as what they are.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let routes = routes
         .add_service(health.service())
@@ -261,6 +267,12 @@ mod tests {
         served: JoinHandle<anyhow::Result<()>>,
     }
 
+    const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+    fn options(tls: Option<Tls>) -> Options {
+        Options { message_bytes_max: MESSAGE_BYTES_MAX, caller_subscriptions_max: 100, tls }
+    }
+
     async fn start() -> App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -288,7 +300,7 @@ mod tests {
         let health = Health::new().await;
         let (reported, stops) = (health.clone(), stopping.clone());
         let served = tokio::spawn(async move {
-            listen(connections, Options::default(), routes, &reported, observer, stops).await
+            listen(connections, options(None), routes, &reported, observer, stops).await
         });
         App { address, seen, health, stopping, served }
     }
@@ -491,7 +503,7 @@ mod tests {
             client_ca: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options { tls: Some(tls) };
+        let options = options(Some(tls));
         let (health, observer) = (Health::new().await, Arc::new(|_: &str, _, _| ()));
 
         let served = listen(

@@ -6,13 +6,24 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod command_line;
+mod door;
+mod embedded;
+mod events_api;
 mod fault_calls;
 mod fault_crash;
 mod fault_database;
 mod fault_ledger;
 mod fault_shutdown;
 mod issues;
+mod lists;
+mod projects;
+mod publish;
+mod refusals;
 mod replicas;
+mod retries;
 mod schema;
 mod store;
+mod subscribe;
 mod support;
+mod tour;

@@ -1,0 +1,189 @@
+//! The private `PostgreSQL` of a run, and its databases.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use potts::domain::event::Seq;
+use potts::embedded::{Options, Postgres, Search};
+use potts::store::{Connections, Connector, Store, migrate};
+use tokio_postgres::{Client, NoTls};
+
+use crate::work::{ISSUES, NOTE, PROJECT, PROJECTS, TITLE, event_body, hex};
+
+/// Holds the migrated schema and the issues; every other database is a copy of it.
+const TEMPLATE: &str = "bench_template";
+/// The longest log is copied within this; a write before it counts would meet its checkpoint.
+const SETTINGS: [(&str, &str); 2] = [("max_connections", "400"), ("max_wal_size", "8GB")];
+
+/// A private server, with its flushes on.
+#[derive(Debug)]
+pub struct Cluster {
+    postgres: Postgres,
+    dir: PathBuf,
+}
+
+impl Cluster {
+    /// Makes a cluster of its own for this run, with a template of the databases.
+    pub async fn start() -> Result<Cluster> {
+        let mut refused = anyhow!("there is no folder to try");
+        for root in roots() {
+            let dir = root.join(format!("bench-{}", std::process::id()));
+            let options = Options {
+                dir: dir.clone(),
+                binaries_dir: root.join("binaries"),
+                fsync: true,
+                search: Search::Installed,
+                settings: SETTINGS.map(|(name, value)| (name.into(), value.into())).to_vec(),
+            };
+            match Postgres::start(options).await {
+                Ok(postgres) => {
+                    let cluster = Cluster { postgres, dir };
+                    cluster.make_template().await.context("cannot make the databases")?;
+                    return Ok(cluster);
+                }
+                Err(error) => {
+                    // What is left of the try is of no use to anybody.
+                    let _ = std::fs::remove_dir_all(&dir);
+                    refused = error.into();
+                }
+            }
+        }
+        Err(refused.context("cannot start a private PostgreSQL"))
+    }
+
+    /// The version of the server.
+    pub fn version(&self) -> &str {
+        self.postgres.version()
+    }
+
+    /// Where the programs of the server are.
+    pub fn binaries(&self) -> &Path {
+        self.postgres.binaries()
+    }
+
+    /// Where the data is.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("cluster")
+    }
+
+    /// Where a server may keep its own files.
+    pub fn spare_folder(&self) -> PathBuf {
+        self.dir.join("potts")
+    }
+
+    /// A new database, with the schema and the issues.
+    pub async fn database(&self, name: &str) -> Result<String> {
+        let create = format!("create database {name} template {TEMPLATE}");
+        self.admin().await?.batch_execute(&create).await?;
+        Ok(with_database(&self.postgres.url(), name))
+    }
+
+    /// A database whose log holds so many events.
+    pub async fn database_with_log(&self, name: &str, events: u32) -> Result<String> {
+        let url = self.database(name).await?;
+        let fill = format!(
+            "insert into events (seq, event_id, project, root, subject, version, type, class,
+                    ends_command, recorded_at, body)
+             select n, gen_random_uuid(), 'projects/{PROJECT}',
+                    'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
+                    'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
+                    n / {ISSUES} + 1, 'issue.updated', 1, true, potts_now(), '\\x{body}'
+               from generate_series(1, {events}) as n;
+             vacuum (analyze) events;",
+            body = hex(&event_body()),
+        );
+        for statement in fill.split_inclusive(';') {
+            connect(&url).await?.batch_execute(statement).await?;
+        }
+        Ok(url)
+    }
+
+    /// Removes a database; nobody uses it any more.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        let drop = format!("drop database if exists {name} with (force)");
+        Ok(self.admin().await?.batch_execute(&drop).await?)
+    }
+
+    /// Writes everything back, so that nobody pays for what was written before.
+    pub async fn checkpoint(&self) -> Result<()> {
+        Ok(self.admin().await?.batch_execute("checkpoint").await?)
+    }
+
+    /// Stops the server and removes its data.
+    pub async fn stop(self) -> Result<()> {
+        self.postgres.stop().await?;
+        std::fs::remove_dir_all(&self.dir)?;
+        Ok(())
+    }
+
+    async fn admin(&self) -> Result<Client> {
+        connect(&self.postgres.url()).await
+    }
+
+    async fn make_template(&self) -> Result<()> {
+        self.admin().await?.batch_execute(&format!("create database {TEMPLATE}")).await?;
+        let url = with_database(&self.postgres.url(), TEMPLATE);
+        migrate::run(&Connector::new(&url)?).await?;
+        store(&url)?.keep_partitions(Seq::default()).await?;
+        let client = connect(&url).await?;
+        client.batch_execute(&fill()).await?;
+        client.batch_execute("vacuum (analyze)").await?;
+        drop(client);
+        // The last session ends a moment after its client, and a template must have none.
+        let close = format!(
+            "alter database {TEMPLATE} with allow_connections false;
+             select pg_terminate_backend(pid, 10000) from pg_stat_activity
+              where datname = '{TEMPLATE}'"
+        );
+        Ok(self.admin().await?.batch_execute(&close).await?)
+    }
+}
+
+/// Projects and issues as the ledger leaves them, and the sequence of a log that has no order.
+fn fill() -> String {
+    format!(
+        "insert into projects (id, uid, version, created_at, updated_at, creator, display_name)
+         select id, gen_random_uuid(), 1, potts_now(), potts_now(), 'actors/root', upper(id)
+           from (select '{PROJECT}' as id
+                 union all
+                 select 'p' || n from generate_series(0, {PROJECTS} - 1) as n) as ids;
+         insert into counters (project, issues)
+         select id, case when id = '{PROJECT}' then {ISSUES} else 0 end from projects;
+         insert into definition_versions (project, kind, version)
+         select id, 'project', 1 from projects;
+         insert into issues (project, number, uid, version, created_at, updated_at, creator, title,
+                description, workflow, status, resolution, priority, parameters, annotations,
+                milestone, step)
+         select '{PROJECT}', n, gen_random_uuid(), 1, potts_now(), potts_now(), 'actors/root',
+                '{TITLE}', '', 'simple', 'open', '', 3, jsonb_build_object('note', n || ' {NOTE}'),
+                '{{}}', '', 0
+           from generate_series(1, {ISSUES}) as n;
+         create sequence bench_seq;"
+    )
+}
+
+/// A store of a database.
+pub fn store(url: &str) -> Result<Store> {
+    Ok(Store::new(Connector::new(url)?, Connections { read: 8, stream: 6 }))
+}
+
+/// Connects without TLS.
+async fn connect(url: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    drop(tokio::task::spawn(connection));
+    Ok(client)
+}
+
+/// Under `target/`, else, where the user that `PostgreSQL` runs as cannot reach that, in the folder
+/// for temporary files.
+fn roots() -> [PathBuf; 2] {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
+    [target, std::env::temp_dir().join("potts-bench")]
+}
+
+/// The same server, another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (server, query) = url.split_once('?').unwrap_or((url, ""));
+    let server = server.rsplit_once('/').map_or(server, |(server, _)| server);
+    format!("{server}/{name}?{query}")
+}

@@ -1,0 +1,84 @@
+//! What is compared with what, and what ought to come of it.
+
+use crate::floor::Travel;
+use crate::work::Work;
+
+/// Who does the work.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Side {
+    /// `pgbench`, one transaction a caller.
+    Floor(Travel),
+    /// The ledger, called in process.
+    Ledger,
+    /// The whole server, called over a loopback connection.
+    Grpc,
+}
+
+impl Side {
+    /// As in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Floor(Travel::Plain) => "pgbench",
+            Side::Floor(Travel::Pipeline) => "pgbench, pipeline mode",
+            Side::Ledger => "ledger",
+            Side::Grpc => "gRPC",
+        }
+    }
+}
+
+/// One thing to measure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Cell {
+    /// What is done.
+    pub work: Work,
+    /// By how many at once.
+    pub callers: usize,
+    /// And by whom.
+    pub side: Side,
+}
+
+/// Two cells.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// What it is called: side, work, callers.
+    pub name: String,
+    /// Potts.
+    pub ours: Cell,
+    /// The same without it.
+    pub floor: Cell,
+    /// How many times the floor's rate it ought to reach.
+    pub rate_min: Option<f64>,
+    /// How many times the floor's p99 it may take.
+    pub p99_max: Option<f64>,
+}
+
+/// All comparisons of closed loops.
+pub fn all() -> Vec<Comparison> {
+    use Side::{Floor, Grpc, Ledger};
+    use Travel::{Pipeline, Plain};
+    use Work::{Create, Update};
+    // Batches need company: a single caller pays for the steps of a batch and shares them with
+    // nobody, so little is asked of few callers.
+    let rows = [
+        (Ledger, Update, 1, Plain, Some(0.35), None),
+        (Ledger, Update, 8, Plain, Some(0.8), None),
+        (Ledger, Update, 64, Plain, Some(2.0), Some(0.5)),
+        (Ledger, Update, 64, Pipeline, Some(1.1), None),
+        (Ledger, Update, 256, Pipeline, Some(1.5), None),
+        (Ledger, Create, 64, Plain, Some(2.0), Some(0.5)),
+        (Grpc, Update, 1, Plain, None, None),
+        (Grpc, Update, 8, Plain, None, None),
+        (Grpc, Update, 64, Plain, Some(1.2), None),
+        (Grpc, Create, 1, Plain, None, None),
+        (Grpc, Create, 8, Plain, None, None),
+        (Grpc, Create, 64, Plain, Some(1.2), None),
+    ];
+    rows.map(|(side, work, callers, travel, rate_min, p99_max)| {
+        let cell = |side| Cell { work, callers, side };
+        let suffix = if travel == Pipeline { "/pipeline" } else { "" };
+        let name =
+            format!("{}/{}/{callers}{suffix}", side.name().to_ascii_lowercase(), work.name());
+        Comparison { name, ours: cell(side), floor: cell(Floor(travel)), rate_min, p99_max }
+    })
+    .into()
+}

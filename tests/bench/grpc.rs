@@ -1,0 +1,164 @@
+//! The whole server, called over loopback connections by the generated client.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use potts::config::{Config, Flags};
+use potts::proto;
+use potts::proto::event_service_client::EventServiceClient;
+use potts::proto::issue_service_client::IssueServiceClient;
+use potts::server::Server;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::measure::{Figures, Span, closed_loop};
+use crate::work::{Choices, PROJECT, TITLE, Work};
+
+/// All rivals publish over so many connections; the number alone moves results.
+const CHANNELS: usize = 8;
+const TOKEN: &str = "the-token-of-the-bench";
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Says who calls.
+#[derive(Clone, Debug)]
+pub struct Credential(MetadataValue<Ascii>);
+
+impl Interceptor for Credential {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+type Connection = InterceptedService<Channel, Credential>;
+/// Calls of issues.
+pub type Issues = IssueServiceClient<Connection>;
+/// Calls of events.
+pub type Events = EventServiceClient<Connection>;
+
+/// A server and connections to it.
+#[derive(Debug)]
+pub struct GrpcSide {
+    server: Server,
+    connections: Vec<Channel>,
+}
+
+impl GrpcSide {
+    /// Opens a database; `data` is a folder that nobody else uses.
+    pub async fn start(url: &str, data: &Path) -> Result<GrpcSide> {
+        let data = data.to_string_lossy().into_owned();
+        let config = Config::read(&Flags::default(), |variable| match variable {
+            "POTTS_DATABASE_URL" => Some(url.to_owned()),
+            "POTTS_DATA_DIR" => Some(data.clone()),
+            "POTTS_ROOT_TOKEN" => Some(TOKEN.to_owned()),
+            "POTTS_GRPC_ADDR" | "POTTS_HTTP_ADDR" => Some("127.0.0.1:0".to_owned()),
+            _ => None,
+        })?;
+        let server = Server::start(config).await?;
+        let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr))?;
+        let mut connections = Vec::new();
+        for _ in 0..CHANNELS {
+            connections.push(endpoint.connect().await?);
+        }
+        Ok(GrpcSide { server, connections })
+    }
+
+    fn connection(&self, caller: usize) -> Result<Connection> {
+        let channel = self.connections.get(caller % CHANNELS);
+        let channel = channel.ok_or_else(|| anyhow!("there are {CHANNELS}"))?.clone();
+        let credential = Credential(format!("Bearer {TOKEN}").parse()?);
+        Ok(InterceptedService::new(channel, credential))
+    }
+
+    /// A client of a caller.
+    pub fn issues(&self, caller: usize) -> Result<Issues> {
+        Ok(IssueServiceClient::new(self.connection(caller)?))
+    }
+
+    /// A client of a caller.
+    pub fn events(&self, caller: usize) -> Result<Events> {
+        // The largest batch, and what is around it.
+        Ok(EventServiceClient::new(self.connection(caller)?).max_decoding_message_size(4 << 20))
+    }
+
+    /// Lets so many callers do the work.
+    pub async fn run(&self, work: Work, callers: usize, span: Span) -> Result<Figures> {
+        let clients: Result<Vec<Issues>> = (0..callers).map(|caller| self.issues(caller)).collect();
+        let mut clients = clients?.into_iter();
+        closed_loop(callers, span, |caller| {
+            let issues = clients.next();
+            let mut choices = Choices::of(caller);
+            move || {
+                let issues = issues.clone();
+                let (name, issue) = issue(&mut choices, work);
+                async move {
+                    let issues = issues.ok_or_else(|| anyhow!("a client for each caller"))?;
+                    call(issues, work, name, issue).await
+                }
+            }
+        })
+        .await
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) {
+        drop(self.connections);
+        self.server.stop(GRACE).await;
+    }
+}
+
+async fn call(mut issues: Issues, work: Work, name: String, issue: proto::Issue) -> Result<()> {
+    let changed = match work {
+        Work::Update => update(&mut issues, issue).await?,
+        Work::Create => {
+            let request = proto::CreateIssueRequest {
+                parent: name,
+                issue: Some(issue),
+                request_id: String::new(),
+                validate_only: false,
+            };
+            issues.create_issue(request).await?.into_inner().changed
+        }
+    };
+    changed.then_some(()).ok_or_else(|| anyhow!("a call changed nothing"))
+}
+
+/// Updates what [`issue`] changes; whether anything changed.
+pub async fn update(issues: &mut Issues, issue: proto::Issue) -> Result<bool> {
+    let paths = vec!["priority".to_owned(), "parameters.note".to_owned()];
+    let request = proto::UpdateIssueRequest {
+        issue: Some(issue),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        request_id: String::new(),
+        validate_only: false,
+    };
+    Ok(issues.update_issue(request).await?.into_inner().changed)
+}
+
+/// The parent and the issue of the next call of a caller.
+fn issue(choices: &mut Choices, work: Work) -> (String, proto::Issue) {
+    let (parent, name, title) = match work {
+        Work::Update => {
+            let parent = format!("projects/{PROJECT}");
+            let name = format!("{parent}/issues/{}", choices.issue());
+            (parent, name, String::new())
+        }
+        Work::Create => {
+            (format!("projects/{}", choices.project()), String::new(), TITLE.to_owned())
+        }
+    };
+    let issue = proto::Issue { title, ..changed(choices, name) };
+    (parent, issue)
+}
+
+/// New values of an issue.
+pub fn changed(choices: &mut Choices, name: String) -> proto::Issue {
+    let note = prost_types::Value::from(choices.note());
+    let parameters = prost_types::Struct { fields: [("note".to_owned(), note)].into() };
+    let priority = i32::from(choices.priority());
+    proto::Issue { name, priority, parameters: Some(parameters), ..proto::Issue::default() }
+}

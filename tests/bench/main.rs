@@ -1,0 +1,151 @@
+//! Potts beside what it is measured by, in one run: `cargo bench`, or `cargo bench -- --help`.
+//!
+//! Each figure of ours stands beside a floor that was measured in turn with it, on the same private
+//! `PostgreSQL` with its flushes on. What is compared are ratios: rates by themselves say more
+//! about the machine, and about what else ran, than about Potts.
+
+#![expect(clippy::print_stdout, reason = "whoever runs a bench reads what it prints")]
+
+mod catch_up;
+mod cluster;
+mod comparison;
+mod delivery;
+mod disk;
+mod floor;
+mod grpc;
+mod ledger;
+mod measure;
+mod options;
+mod report;
+mod rounds;
+mod work;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use serde_json::{Value, json};
+
+use cluster::Cluster;
+use floor::Floor;
+use grpc::GrpcSide;
+use options::Options;
+use report::Line;
+
+/// How fast an event of a calm server must be at a subscriber, of a hundred 99.
+const DELIVERY_P99_MS_MAX: f64 = 2.0;
+/// What a reader of the log may lose to reading raw rows.
+const CATCH_UP_RATE_MIN: f64 = 0.5;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let cluster = Cluster::start().await?;
+    let measured = measure(&options, &cluster).await;
+    cluster.stop().await?;
+    let (conditions, lines) = measured?;
+    println!("\n{}", report::table(&lines));
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&report::json(&conditions, &lines))?;
+        std::fs::write(file, text + "\n")
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Line>)> {
+    let floor = Floor::find(cluster.binaries())?;
+    let cores = std::thread::available_parallelism()?;
+    let load = load();
+    println!(
+        "PostgreSQL {}, fsync on; {cores} cores, load {load} before; {} rounds of {:?}, the first \
+         {:?} of each do not count",
+        cluster.version(),
+        options.rounds(),
+        options.span().whole,
+        options.span().warm_up,
+    );
+    if floor.is_none() {
+        println!("no floor: pgbench and psql are neither beside the server nor in PATH");
+    }
+    let flushes_before = disk::flushes_per_second(&cluster.data())?;
+    println!("the disk flushes 8 KiB {flushes_before:.0} times a second");
+
+    let mut comparisons = comparison::all();
+    comparisons.retain(|comparison| options.wants(&comparison.name));
+    let mut lines = Vec::new();
+    if !comparisons.is_empty() {
+        let rounds = (options.rounds(), options.span());
+        lines = rounds::run(cluster, floor.as_ref(), &comparisons, rounds).await?;
+    }
+    lines.extend(deliveries(options, cluster).await?);
+    lines.extend(catch_ups(options, cluster, floor.as_ref()).await?);
+
+    let flushes_after = disk::flushes_per_second(&cluster.data())?;
+    println!("the disk flushes 8 KiB {flushes_after:.0} times a second, afterwards");
+    let conditions = json!({
+        "postgres": cluster.version(),
+        "fsync": true,
+        "cores": cores.get(),
+        "load_before": load,
+        "rounds": options.rounds(),
+        "seconds": options.span().whole.as_secs(),
+        "flushes_per_second": [flushes_before, flushes_after],
+    });
+    Ok((conditions, lines))
+}
+
+/// How busy the machine is, as far as it says.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
+}
+
+async fn deliveries(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
+    let name = format!("delivery/{}", delivery::RATE);
+    if !options.wants(&name) {
+        return Ok(Vec::new());
+    }
+    println!("delivery to a subscriber, {} calls a second", delivery::RATE);
+    let url = cluster.database("bench_delivery").await?;
+    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
+    let (mut from_call, mut from_answer) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds() {
+        let delivery = delivery::run(&side, options.span()).await?;
+        from_call.push(delivery.from_call);
+        from_answer.push(delivery.from_answer);
+    }
+    side.stop().await;
+    Ok(vec![
+        Line::of_times(&format!("{name}/from call"), &from_call, Some(DELIVERY_P99_MS_MAX)),
+        Line::of_times(&format!("{name}/from answer"), &from_answer, None),
+    ])
+}
+
+async fn catch_ups(
+    options: &Options,
+    cluster: &Cluster,
+    floor: Option<&Floor>,
+) -> Result<Vec<Line>> {
+    let events = options.log_events();
+    let name = format!("catch-up/{events}");
+    if !options.wants(&name) {
+        return Ok(Vec::new());
+    }
+    println!("catching up with {events} events");
+    let url = cluster.database_with_log("bench_catch_up", events).await?;
+    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
+    let (mut ours, mut text, mut binary) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.rounds() {
+        if let Some(floor) = floor {
+            text.push(floor.copy(&url, events, "text").await?);
+        }
+        ours.push(catch_up::run(&side, events).await?);
+        if let Some(floor) = floor {
+            binary.push(floor.copy(&url, events, "binary").await?);
+        }
+    }
+    side.stop().await;
+    Ok(vec![
+        Line::of_rates(&name, "copy to stdout", Some(CATCH_UP_RATE_MIN), (&ours, &text)),
+        Line::of_rates(&format!("{name}/binary"), "copy, binary", None, (&ours, &binary)),
+    ])
+}

@@ -1,0 +1,69 @@
+//! What to measure, and how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::measure::Span;
+
+/// Measures Potts beside `PostgreSQL` doing the same work without it, alternating in one run.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cargo bench --")]
+pub struct Options {
+    /// One short round: whether everything runs, not how fast.
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+
+    /// Five rounds of longer measurements.
+    #[arg(long)]
+    full: bool,
+
+    /// Only comparisons whose name contains this, such as `ledger/update` or `catch-up`.
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+
+    /// How long one measurement takes; the first quarter does not count.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: Option<u32>,
+
+    /// Where to write everything that was measured, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// What `cargo bench` says to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// How often everything is measured.
+    pub fn rounds(&self) -> usize {
+        match (self.quick, self.full) {
+            (true, _) => 1,
+            (false, true) => 5,
+            (false, false) => 3,
+        }
+    }
+
+    /// How long one measurement takes.
+    pub fn span(&self) -> Span {
+        let seconds = self.seconds.unwrap_or(match (self.quick, self.full) {
+            (true, _) => 1,
+            (false, true) => 5,
+            (false, false) => 2,
+        });
+        let whole = Duration::from_secs(u64::from(seconds));
+        Span { warm_up: whole / 4, whole }
+    }
+
+    /// How long a log the catching up reads.
+    pub fn log_events(&self) -> u32 {
+        if self.quick { 50_000 } else { 400_000 }
+    }
+
+    /// Whether a comparison of that name is wanted.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+}

@@ -1,0 +1,201 @@
+//! What is printed, and what is written for programs.
+
+use serde_json::{Value, json};
+
+use crate::comparison::Comparison;
+use crate::measure::{Figures, median, medians};
+
+/// A bound that a figure ought to keep. Missing it does not fail the run: the machine may be busy.
+#[derive(Clone, Debug)]
+struct Goal {
+    text: String,
+    held: bool,
+}
+
+impl Goal {
+    fn at_least(bound: f64, figure: f64) -> Goal {
+        Goal { text: format!("rate >= {bound} x"), held: figure >= bound }
+    }
+
+    fn at_most(bound: f64, unit: &str, figure: f64) -> Goal {
+        Goal { text: format!("p99 <= {bound} {unit}"), held: figure <= bound }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Line {
+    name: String,
+    against: &'static str,
+    ours: Figures,
+    floor: Option<Figures>,
+    ratio: Option<f64>,
+    p99_ratio: Option<f64>,
+    goals: Vec<Goal>,
+    rounds: Value,
+}
+
+impl Line {
+    /// A comparison over several rounds. Its ratio is the median of the rounds' ratios: what slows
+    /// one round down slows both sides down.
+    pub fn of(comparison: &Comparison, ours: &[Figures], floor: &[Figures]) -> Line {
+        let Comparison { name, floor: against, rate_min, p99_max, .. } = comparison;
+        let ratio = median(pairs(ours, floor, |figures| figures.rate));
+        let p99_ratio = median(pairs(ours, floor, |figures| figures.p99_ms));
+        let rate = rate_min.map(|bound| Goal::at_least(bound, ratio));
+        let p99 = p99_max.map(|bound| Goal::at_most(bound, "x", p99_ratio));
+        Line {
+            name: name.clone(),
+            against: against.side.name(),
+            ours: medians(ours),
+            floor: Some(medians(floor)),
+            ratio: Some(ratio),
+            p99_ratio: Some(p99_ratio),
+            goals: rate.into_iter().chain(p99).collect(),
+            rounds: json!({ "ours": each(ours), "floor": each(floor) }),
+        }
+    }
+
+    /// Our figures where the floor did not run.
+    pub fn alone(name: String, ours: &[Figures]) -> Line {
+        Line {
+            name,
+            against: "",
+            ours: medians(ours),
+            floor: None,
+            ratio: None,
+            p99_ratio: None,
+            goals: Vec::new(),
+            rounds: json!({ "ours": each(ours) }),
+        }
+    }
+
+    /// Rates alone.
+    pub fn of_rates(
+        name: &str,
+        against: &'static str,
+        rate_min: Option<f64>,
+        (ours, floor): (&[f64], &[f64]),
+    ) -> Line {
+        let figures = |rates: &[f64]| -> Vec<Figures> {
+            rates.iter().map(|&rate| Figures { rate, ..Figures::of_nothing() }).collect()
+        };
+        let (ours, floor) = (figures(ours), figures(floor));
+        let mut line = Line::alone(name.to_owned(), &ours);
+        if !floor.is_empty() {
+            let ratio = median(pairs(&ours, &floor, |figures| figures.rate));
+            line.against = against;
+            line.floor = Some(medians(&floor));
+            line.ratio = Some(ratio);
+            line.goals = rate_min.map(|bound| Goal::at_least(bound, ratio)).into_iter().collect();
+            line.rounds = json!({ "ours": each(&ours), "floor": each(&floor) });
+        }
+        line
+    }
+
+    /// Times alone.
+    pub fn of_times(name: &str, rounds: &[Figures], p99_ms_max: Option<f64>) -> Line {
+        let mut line = Line::alone(name.to_owned(), rounds);
+        let p99 = p99_ms_max.map(|bound| Goal::at_most(bound, "ms", line.ours.p99_ms));
+        line.goals = p99.into_iter().collect();
+        line
+    }
+
+    fn verdict(&self) -> String {
+        let goal =
+            |goal: &Goal| format!("{} {}", goal.text, if goal.held { "ok" } else { "MISSED" });
+        self.goals.iter().map(goal).collect::<Vec<_>>().join(", ")
+    }
+
+    fn json(&self) -> Value {
+        let goal = |goal: &Goal| json!({ "goal": goal.text, "held": goal.held });
+        json!({
+            "name": self.name,
+            "against": self.against,
+            "ours": json_of(&self.ours),
+            "floor": self.floor.as_ref().map(json_of),
+            "ratio": self.ratio,
+            "p99_ratio": self.p99_ratio,
+            "goals": self.goals.iter().map(goal).collect::<Vec<_>>(),
+            "rounds": self.rounds,
+        })
+    }
+}
+
+fn pairs<'a>(
+    ours: &'a [Figures],
+    floor: &'a [Figures],
+    figure: impl Fn(&Figures) -> f64 + 'a,
+) -> impl Iterator<Item = f64> + 'a {
+    ours.iter().zip(floor).map(move |(ours, floor)| figure(ours) / figure(floor))
+}
+
+fn each(rounds: &[Figures]) -> Vec<Value> {
+    rounds.iter().map(json_of).collect()
+}
+
+fn json_of(figures: &Figures) -> Value {
+    let Figures { rate, p50_ms, p99_ms } = figures;
+    json!({ "rate": rate, "p50_ms": p50_ms, "p99_ms": p99_ms })
+}
+
+/// Everything that was measured, as a table.
+pub fn table(lines: &[Line]) -> String {
+    let header = [
+        "",
+        "against",
+        "floor/s",
+        "ours/s",
+        "ratio",
+        "floor p99",
+        "ours p99",
+        "ratio",
+        "p50 ms",
+        "",
+    ];
+    let mut rows = vec![header.map(str::to_owned)];
+    rows.extend(lines.iter().map(|line| {
+        [
+            line.name.clone(),
+            line.against.to_owned(),
+            line.floor.map(|floor| number(floor.rate, 0)).unwrap_or_default(),
+            number(line.ours.rate, 0),
+            line.ratio.map(|ratio| number(ratio, 2)).unwrap_or_default(),
+            line.floor.map(|floor| number(floor.p99_ms, 2)).unwrap_or_default(),
+            number(line.ours.p99_ms, 2),
+            line.p99_ratio.map(|ratio| number(ratio, 2)).unwrap_or_default(),
+            number(line.ours.p50_ms, 2),
+            line.verdict(),
+        ]
+    }));
+    let mut widths = [0; 10];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let mut table = String::new();
+    for row in &rows {
+        let mut text = String::new();
+        for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
+            // Words to the left, numbers to the right.
+            text += &match index {
+                0 | 1 | 9 => format!("{cell:<width$}  "),
+                _ => format!("{cell:>width$}  "),
+            };
+        }
+        table += text.trim_end();
+        table.push('\n');
+    }
+    table
+}
+
+fn number(figure: f64, decimals: usize) -> String {
+    if figure.is_finite() { format!("{figure:.decimals$}") } else { String::new() }
+}
+
+/// Everything that was measured, for programs.
+pub fn json(conditions: &Value, lines: &[Line]) -> Value {
+    let lines: Vec<Value> = lines.iter().map(Line::json).collect();
+    json!({ "conditions": conditions, "comparisons": lines })
+}

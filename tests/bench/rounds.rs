@@ -1,0 +1,128 @@
+//! Rounds: everything once, each side on a database of its own that was just made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+
+use crate::cluster::Cluster;
+use crate::comparison::{Cell, Comparison, Side};
+use crate::floor::Floor;
+use crate::grpc::GrpcSide;
+use crate::ledger::LedgerSide;
+use crate::measure::{Figures, Span};
+use crate::report::Line;
+
+/// The databases.
+const FLOOR: &str = "bench_floor";
+const LEDGER: &str = "bench_ledger";
+const GRPC: &str = "bench_grpc";
+
+/// The figures of each cell, round by round.
+type Measured = BTreeMap<Cell, Vec<Figures>>;
+
+/// Runs the comparisons.
+pub async fn run(
+    cluster: &Cluster,
+    floor: Option<&Floor>,
+    comparisons: &[Comparison],
+    (rounds, span): (usize, Span),
+) -> Result<Vec<Line>> {
+    let cells: BTreeSet<Cell> =
+        comparisons.iter().flat_map(|comparison| [comparison.ours, comparison.floor]).collect();
+    let mut measured = Measured::new();
+    for round in 0..rounds {
+        let mut cells: Vec<Cell> = cells.iter().copied().collect();
+        // What comes later finds larger tables: each side is first in turn.
+        if round % 2 == 1 {
+            cells.reverse();
+        }
+        println!("round {} of {rounds}: {} measurements", round + 1, cells.len());
+        run_round(cluster, floor, &cells, span, &mut measured).await?;
+    }
+    let line = |comparison: &Comparison| {
+        let ours = measured.get(&comparison.ours)?;
+        let line = match measured.get(&comparison.floor) {
+            Some(floor) => Line::of(comparison, ours, floor),
+            None => Line::alone(comparison.name.clone(), ours),
+        };
+        Some(line)
+    };
+    Ok(comparisons.iter().filter_map(line).collect())
+}
+
+/// What a round has opened; each is opened when it is first needed.
+#[derive(Debug)]
+struct Open<'a> {
+    cluster: &'a Cluster,
+    floor: Option<String>,
+    ledger: Option<LedgerSide>,
+    grpc: Option<GrpcSide>,
+}
+
+async fn run_round(
+    cluster: &Cluster,
+    floor: Option<&Floor>,
+    cells: &[Cell],
+    span: Span,
+    measured: &mut Measured,
+) -> Result<()> {
+    let mut open = Open { cluster, floor: None, ledger: None, grpc: None };
+    for name in [FLOOR, LEDGER, GRPC] {
+        cluster.drop_database(name).await?;
+    }
+    cluster.checkpoint().await?;
+    for cell in cells {
+        let Cell { work, callers, side } = *cell;
+        let figures = match side {
+            Side::Floor(travel) => {
+                let Some(floor) = floor else { continue };
+                let url = open.floor().await?;
+                floor.run(&url, (work, travel), callers, span).await
+            }
+            Side::Ledger => open.ledger().await?.run(work, callers, span).await,
+            Side::Grpc => open.grpc().await?.run(work, callers, span).await,
+        };
+        let context = || format!("{}, {}, {callers} callers", side.name(), work.name());
+        measured.entry(*cell).or_default().push(figures.with_context(context)?);
+    }
+    open.close().await;
+    Ok(())
+}
+
+impl Open<'_> {
+    async fn floor(&mut self) -> Result<String> {
+        if let Some(url) = &self.floor {
+            return Ok(url.clone());
+        }
+        let url = self.cluster.database(FLOOR).await?;
+        Ok(self.floor.insert(url).clone())
+    }
+
+    async fn ledger(&mut self) -> Result<&LedgerSide> {
+        let side = match self.ledger.take() {
+            Some(side) => side,
+            None => LedgerSide::start(&self.cluster.database(LEDGER).await?).await?,
+        };
+        Ok(self.ledger.insert(side))
+    }
+
+    async fn grpc(&mut self) -> Result<&GrpcSide> {
+        let side = match self.grpc.take() {
+            Some(side) => side,
+            None => {
+                let url = self.cluster.database(GRPC).await?;
+                GrpcSide::start(&url, &self.cluster.spare_folder()).await?
+            }
+        };
+        Ok(self.grpc.insert(side))
+    }
+
+    async fn close(self) {
+        if let Some(side) = self.ledger {
+            side.stop().await;
+        }
+        if let Some(side) = self.grpc {
+            side.stop().await;
+        }
+    }
+}
