@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{Config, TlsFiles};
-use crate::domain::event::Seq;
 use crate::embedded::Postgres;
 use crate::http;
 use crate::ledger::Ledger;
@@ -89,7 +88,7 @@ impl Server {
         let connections =
             Connections { read: config.read_connections, stream: config.stream_connections };
         let store = Store::new(connector, connections);
-        store.keep_partitions(Seq::default()).await.context("cannot make partitions")?;
+        housekeeping::make_partitions(&store).await.context("cannot make partitions")?;
         let options = stream::Options {
             subscriptions_max: config.subscriptions_max,
             ..stream::Options::default()

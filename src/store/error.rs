@@ -29,9 +29,17 @@ pub enum Fault {
 /// The result of talking to the database.
 pub type Result<T> = std::result::Result<T, Fault>;
 
-/// Constraints that only a race can break: somebody made the same thing first.
-const RACES: &[&str] =
-    &["requests_pk", "projects_pk", "counters_pk", "definition_versions_pk", "inbound_keys_pk"];
+/// Constraints that only a race can break: somebody made the same thing first. Ids are made of the
+/// request and the time, so the same request at the same time makes the same ones.
+const RACES: &[&str] = &[
+    "requests_pk",
+    "projects_pk",
+    "projects_uid_unique",
+    "counters_pk",
+    "definition_versions_pk",
+    "inbound_keys_pk",
+    "issues_uid_unique",
+];
 
 impl From<SqlError> for Fault {
     #[expect(
@@ -85,8 +93,13 @@ fn unknown(error: SqlError) -> Fault {
 }
 
 impl Fault {
-    /// Whether the connection it came from must not be used again.
-    pub fn breaks_connection(&self) -> bool {
-        matches!(self, Fault::Lost(_))
+    /// Whether nobody knows what became of a commit that it answered. An error that leaves the
+    /// connection standing is a refusal, and rolls back; a disk that is full may end the server in
+    /// the middle of it.
+    pub fn leaves_commit_unknown(&self) -> bool {
+        match self {
+            Fault::Lost(_) | Fault::Unwritable(_) => true,
+            Fault::Again(_) | Fault::Stale(_) | Fault::NoPartition(_) | Fault::Bug(_) => false,
+        }
     }
 }

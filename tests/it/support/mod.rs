@@ -4,10 +4,13 @@ pub mod app;
 pub mod eventually;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod programs;
 pub mod told;
 
 pub use app::TestApp;
 pub use eventually::eventually;
 pub use postgres::TestDatabase;
+pub use process::Process;
+pub use proxy::Proxy;
 pub use told::told;
