@@ -180,7 +180,9 @@ impl Server {
         let served = http::serve(http, Arc::new(self.parts.clone()), self.stopping.clone());
         self.tasks.run("http", async move { Ok(served.await?) });
 
-        // Last: what is reported is what can be called.
+        // Last: what is reported is what can be called. The database has just answered.
+        readiness.set(true);
+        health.set_serving(true).await;
         let watched = (store, ledger, readiness, self.stopping.clone());
         self.tasks.keep("health", move || {
             let (store, ledger, readiness, stopping) = watched.clone();
