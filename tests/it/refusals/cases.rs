@@ -140,6 +140,7 @@ fn create_project_cases() -> Vec<Case> {
 
 fn kept_project_cases() -> Vec<Case> {
     cases! { projects;
+        get_project FIELD_REQUIRED, "name", ask!(GetProjectRequest {});
         get_project FIELD_INVALID, "name", GetProjectRequest { name: text("abc") };
         get_project RESOURCE_NOT_FOUND, "potts.v1.Project projects/none",
             GetProjectRequest { name: text("projects/none") };
@@ -170,6 +171,7 @@ fn kept_project_cases() -> Vec<Case> {
                 request_id: text(USED),
             });
 
+        delete_project FIELD_REQUIRED, "name", ask!(DeleteProjectRequest {});
         delete_project FIELD_INVALID, "name",
             ask!(DeleteProjectRequest { name: text("projects/") });
         delete_project RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",
@@ -305,11 +307,13 @@ pub fn issue_verb_cases() -> Vec<Case> {
 
 fn read_issue_cases() -> Vec<Case> {
     cases! { issues;
+        get_issue FIELD_REQUIRED, "name", ask!(GetIssueRequest {});
         get_issue FIELD_INVALID, "name", GetIssueRequest { name: text("ABC-01") };
         get_issue RESOURCE_NOT_FOUND, NOBODY, GetIssueRequest { name: text("ABC-9") };
         get_issue RESOURCE_NOT_FOUND, "potts.v1.Issue projects/gone/issues/1",
             GetIssueRequest { name: text("GONE-1") };
 
+        list_issues FIELD_REQUIRED, "parent", ask!(ListIssuesRequest {});
         list_issues FIELD_INVALID, "parent", ask!(ListIssuesRequest { parent: text("abc") });
         list_issues FIELD_INVALID, "page_size",
             ask!(ListIssuesRequest { parent: text("projects/abc"), page_size: -1 });
@@ -318,6 +322,7 @@ fn read_issue_cases() -> Vec<Case> {
         list_issues RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",
             ask!(ListIssuesRequest { parent: text("projects/gone") });
 
+        delete_issue FIELD_REQUIRED, "name", ask!(DeleteIssueRequest {});
         delete_issue FIELD_INVALID, "name", ask!(DeleteIssueRequest { name: text("x") });
         delete_issue RESOURCE_NOT_FOUND, NOBODY, ask!(DeleteIssueRequest { name: text("ABC-9") });
         delete_issue ETAG_MISMATCH, "projects/abc/issues/1",
@@ -325,6 +330,7 @@ fn read_issue_cases() -> Vec<Case> {
         delete_issue REQUEST_ID_REUSED, "request_id",
             ask!(DeleteIssueRequest { name: text("ABC-1"), request_id: text(USED) });
 
+        undelete_issue FIELD_REQUIRED, "name", ask!(UndeleteIssueRequest {});
         undelete_issue FIELD_INVALID, "name", ask!(UndeleteIssueRequest { name: text("x") });
         undelete_issue RESOURCE_NOT_FOUND, NOBODY,
             ask!(UndeleteIssueRequest { name: text("ABC-9") });
@@ -384,6 +390,7 @@ fn move_issue_cases() -> Vec<Case> {
                 request_id: text(USED),
             });
 
+        close_issue FIELD_REQUIRED, "name", ask!(CloseIssueRequest {});
         close_issue FIELD_INVALID, "name", ask!(CloseIssueRequest { name: text("x") });
         close_issue FIELD_INVALID, "resolution",
             ask!(CloseIssueRequest { name: text("ABC-1"), resolution: text("Done") });
@@ -395,6 +402,7 @@ fn move_issue_cases() -> Vec<Case> {
         close_issue REQUEST_ID_REUSED, "request_id",
             ask!(CloseIssueRequest { name: text("ABC-1"), request_id: text(USED) });
 
+        reopen_issue FIELD_REQUIRED, "name", ask!(ReopenIssueRequest {});
         reopen_issue FIELD_INVALID, "name", ask!(ReopenIssueRequest { name: text("x") });
         reopen_issue FIELD_TOO_LARGE, "message",
             ask!(ReopenIssueRequest { name: text("ABC-2"), message: "m".repeat(TOO_LONG) });
@@ -455,6 +463,7 @@ pub fn event_cases() -> Vec<Case> {
         publish_events RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",
             publish("projects/gone", 1);
 
+        get_event FIELD_REQUIRED, "name", ask!(GetEventRequest {});
         get_event FIELD_INVALID, "name", GetEventRequest { name: text("events/01") };
         get_event RESOURCE_NOT_FOUND, "potts.v1.Event events/9999",
             GetEventRequest { name: text("events/9999") };

@@ -164,6 +164,7 @@ fn documented() -> BTreeMap<(String, String), String> {
 /// that do.
 const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
+    ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
     ("Subscribe", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
     ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
