@@ -256,7 +256,7 @@ async fn nothing_is_decided_by_a_definition_that_has_changed() {
         let of = |row: &&(i64, String, String, String)| {
             row.3 == name || row.3.starts_with(&format!("{name}/"))
         };
-        assert_eq!(rows.iter().filter(of).next_back().unwrap().2, "project.deleted");
+        assert_eq!(rows.iter().rfind(of).unwrap().2, "project.deleted");
     }
 }
 
@@ -284,7 +284,9 @@ async fn a_full_queue_is_told_and_what_is_in_it_happens() {
                 events: (0..256).map(|n| message(publisher, n)).collect(),
                 ..Default::default()
             };
-            tokio::spawn(async move { events.publish_events(request).await.unwrap().into_inner() })
+            tokio::task::spawn(
+                async move { events.publish_events(request).await.unwrap().into_inner() },
+            )
         })
         .collect();
     eventually(WITHIN, async || app.queued().await, |queued| *queued >= 3_072).await;

@@ -44,7 +44,7 @@ async fn what_was_taken_in_is_carried_out_before_the_end() {
     let queued = async || get(metrics, "/metrics").await.1.contains("queued_commands 19");
     eventually(WITHIN, queued, |all| *all).await;
 
-    let stopping = tokio::spawn(app.stop());
+    let stopping = tokio::task::spawn(app.stop());
     let refused = async || create(&door, &issue("abc", "late"), WITHIN).await;
     let refused = eventually(WITHIN, refused, Result::is_err).await.unwrap_err();
     drop(held);
@@ -115,6 +115,8 @@ async fn a_process_that_is_asked_to_stop_ends_in_time() {
     let door = crate::replicas::door(process.grpc_addr).await;
     crate::replicas::project(&door, "abc").await;
     create(&door, &issue("abc", "before"), WITHIN).await.unwrap();
+    let ready = async || get(process.http_addr, "/readyz").await.0;
+    eventually(WITHIN, ready, |status| *status == 200).await;
 
     process.terminate();
     let status = process.ended(GRACE).await;

@@ -4,8 +4,8 @@ pub mod app;
 pub mod eventually;
 pub mod postgres;
 pub mod process;
-pub mod proxy;
 pub mod programs;
+pub mod proxy;
 pub mod told;
 
 pub use app::TestApp;
