@@ -27,7 +27,10 @@ pub struct Error {
 }
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])* $field:ident = $variable:literal, $value:literal, $default:literal;)*) => {
+    ($(
+        $(#[doc = $doc:literal])*
+        $field:ident = $variable:literal, $value:literal, $default:literal;
+    )*) => {
         /// The settings as flags.
         #[derive(Clone, Debug, Default, clap::Args)]
         pub struct Flags {

@@ -167,7 +167,7 @@ impl Server {
             access,
             health: health.clone(),
             observer: Arc::new(move |rpc, code, took| {
-                metrics.call(rpc, &format!("{code:?}"), took)
+                metrics.call(rpc, &format!("{code:?}"), took);
             }),
         };
         let options = transport::Options {

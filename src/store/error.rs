@@ -42,13 +42,15 @@ const RACES: &[&str] = &[
 ];
 
 impl From<SqlError> for Fault {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "diesel's kinds are open; what is not named here the domain should have refused"
+    )]
     fn from(error: SqlError) -> Fault {
         let SqlError::DatabaseError(kind, info) = &error else {
-            return match error {
-                // A pipelined statement behind one that failed.
-                SqlError::BrokenTransactionManager => Fault::Lost(error.into()),
-                _ => Fault::Bug(error),
-            };
+            // A pipelined statement behind one that failed.
+            let broken = matches!(error, SqlError::BrokenTransactionManager);
+            return if broken { Fault::Lost(error.into()) } else { Fault::Bug(error) };
         };
         let constraint = info.constraint_name().unwrap_or_default();
         match kind {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
 };
@@ -65,9 +66,10 @@ impl Readers {
 
     /// A connection whose statements end at the deadline.
     pub(super) async fn get(&self, deadline: Option<Instant>) -> Result<Reader> {
-        let object = self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(fault) => fault,
-            error => Fault::Lost(anyhow::anyhow!("no connection is free: {error}")),
+        let object = self.0.get().await.map_err(|error| {
+            let none = format!("no connection is free: {error}");
+            let PoolError::Backend(fault) = error else { return Fault::Lost(anyhow!(none)) };
+            fault
         })?;
         let mut reader = Reader { object: Some(object), pool: self.clone(), shortened: false };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -198,8 +198,8 @@ async fn messages_stand_alone_and_are_answered_in_order() {
         ),
         (
             wrong(|m| {
-                m.attributes =
-                    (0..65).map(|n| attribute(&format!("a{n}"), Attr::CeInteger(n))).collect()
+                let many = (0..65).map(|n| attribute(&format!("a{n}"), Attr::CeInteger(n)));
+                m.attributes = many.collect();
             }),
             ErrorReason::FieldTooLarge,
             "attributes",

@@ -37,11 +37,14 @@ async fn whole(app: &TestApp, request: SubscribeRequest) -> Vec<Message> {
 }
 
 fn batches(messages: &[Message]) -> Vec<&EventBatch> {
-    let batch = |message| match message {
-        &Message::Batch(ref batch) => Some(batch),
-        _ => None,
-    };
-    messages.iter().filter_map(batch).collect()
+    let batches = messages.iter().map(|message| match message {
+        Message::Batch(batch) => Some(batch),
+        Message::Started(_)
+        | Message::Checkpoint(_)
+        | Message::CaughtUp(_)
+        | Message::FellBehind(_) => None,
+    });
+    batches.flatten().collect()
 }
 
 fn events(messages: &[Message]) -> Vec<Event> {

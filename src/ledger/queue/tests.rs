@@ -37,9 +37,9 @@ fn fill(queue: &Queue, class: Class, id: &str) -> usize {
 }
 
 fn numbers(batch: &[Pending]) -> Vec<i64> {
-    let number = |pending: &Pending| match &pending.command.verb {
-        Verb::DeleteIssue(delete) => delete.name.number,
-        _ => -1,
+    let number = |pending: &Pending| {
+        let Verb::DeleteIssue(delete) = &pending.command.verb else { return -1 };
+        delete.name.number
     };
     batch.iter().map(number).collect()
 }

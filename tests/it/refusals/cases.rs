@@ -92,7 +92,14 @@ fn wide(keys: usize) -> Option<Struct> {
     parameters((0..keys).map(|n| (format!("k{n}"), value(Kind::NumberValue(0.0)))))
 }
 
+/// Calls about projects.
 pub fn project_cases() -> Vec<Case> {
+    let mut cases = create_project_cases();
+    cases.extend(kept_project_cases());
+    cases
+}
+
+fn create_project_cases() -> Vec<Case> {
     cases! { projects;
         create_project FIELD_REQUIRED, "project_id",
             ask!(CreateProjectRequest { project: project(|_| ()) });
@@ -128,7 +135,11 @@ pub fn project_cases() -> Vec<Case> {
                 project: project(|_| ()),
                 request_id: text(USED),
             });
+    }
+}
 
+fn kept_project_cases() -> Vec<Case> {
+    cases! { projects;
         get_project FIELD_INVALID, "name", GetProjectRequest { name: text("abc") };
         get_project RESOURCE_NOT_FOUND, "potts.v1.Project projects/none",
             GetProjectRequest { name: text("projects/none") };
@@ -194,9 +205,15 @@ fn annotations(count: usize, key_bytes: usize, bytes: usize) -> BTreeMap<String,
     (0..count).map(|n| (format!("{n:0key_bytes$}"), "v".repeat(bytes))).collect()
 }
 
+/// Calls that set fields of issues.
 pub fn issue_field_cases() -> Vec<Case> {
-    const NOBODY: &str = "potts.v1.Issue projects/abc/issues/9";
-    let mut cases = cases! { issues;
+    let mut cases = create_issue_cases();
+    cases.extend(update_issue_cases());
+    cases
+}
+
+fn create_issue_cases() -> Vec<Case> {
+    cases! { issues;
         create_issue FIELD_REQUIRED, "parent", ask!(CreateIssueRequest { issue: issue(|_| ()) });
         create_issue FIELD_REQUIRED, "issue",
             ask!(CreateIssueRequest { parent: text("projects/abc") });
@@ -242,8 +259,11 @@ pub fn issue_field_cases() -> Vec<Case> {
             ask!(CreateIssueRequest { parent: text("projects/gone"), issue: issue(|_| ()) });
         create_issue REQUEST_ID_REUSED, "request_id",
             CreateIssueRequest { request_id: text(USED), ..create(|_| ()) };
-    };
-    cases.extend(cases! { issues;
+    }
+}
+
+fn update_issue_cases() -> Vec<Case> {
+    cases! { issues;
         update_issue FIELD_REQUIRED, "issue", ask!(UpdateIssueRequest {});
         update_issue FIELD_REQUIRED, "issue.name", update(|i| i.name.clear());
         update_issue FIELD_REQUIRED, "issue.title",
@@ -269,15 +289,21 @@ pub fn issue_field_cases() -> Vec<Case> {
         update_issue ETAG_MISMATCH, "projects/abc/issues/1", update(|i| i.etag = text("old"));
         update_issue REQUEST_ID_REUSED, "request_id",
             UpdateIssueRequest { request_id: text(USED), ..update(|_| ()) };
-    });
+    }
+}
+
+/// An issue that there is not, and one that is deleted.
+const NOBODY: &str = "potts.v1.Issue projects/abc/issues/9";
+const HIDDEN: &str = "potts.v1.Issue projects/abc/issues/3";
+
+/// Calls that read, move, hide and bring back issues.
+pub fn issue_verb_cases() -> Vec<Case> {
+    let mut cases = read_issue_cases();
+    cases.extend(move_issue_cases());
     cases
 }
 
-pub fn issue_verb_cases() -> Vec<Case> {
-    const NOBODY: &str = "potts.v1.Issue projects/abc/issues/9";
-    const HIDDEN: &str = "potts.v1.Issue projects/abc/issues/3";
-    const TOO_LONG: usize = (4 << 10) + 1;
-    let start = || Some(Move::Transition(text("start")));
+fn read_issue_cases() -> Vec<Case> {
     cases! { issues;
         get_issue FIELD_INVALID, "name", GetIssueRequest { name: text("ABC-01") };
         get_issue RESOURCE_NOT_FOUND, NOBODY, GetIssueRequest { name: text("ABC-9") };
@@ -306,7 +332,13 @@ pub fn issue_verb_cases() -> Vec<Case> {
             ask!(UndeleteIssueRequest { name: text("ABC-3"), etag: text("old") });
         undelete_issue REQUEST_ID_REUSED, "request_id",
             ask!(UndeleteIssueRequest { name: text("ABC-3"), request_id: text(USED) });
+    }
+}
 
+fn move_issue_cases() -> Vec<Case> {
+    const TOO_LONG: usize = (4 << 10) + 1;
+    let start = || Some(Move::Transition(text("start")));
+    cases! { issues;
         transition_issue FIELD_REQUIRED, "transition",
             ask!(TransitionIssueRequest { name: text("ABC-1") });
         transition_issue FIELD_REQUIRED, "to",
@@ -374,6 +406,7 @@ pub fn issue_verb_cases() -> Vec<Case> {
     }
 }
 
+/// Calls about the log.
 pub fn event_cases() -> Vec<Case> {
     let filter = |change: fn(&mut EventFilter)| {
         let mut filter = EventFilter::default();

@@ -91,7 +91,10 @@ const SERVICES: [&str; 3] = [
 
 /// `CreateIssue` of `create_issue`.
 fn camel(rpc: &str) -> String {
-    let upper = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let upper = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    };
     rpc.split('_').map(upper).collect()
 }
 

@@ -41,26 +41,22 @@ impl Told {
         (self.code, &self.reason)
     }
 
-    /// What is to blame, wherever refusals of that code say it.
+    /// What is to blame: the field, the resource or the subject.
     pub fn blamed(&self) -> String {
-        let Told { code, reason, details, .. } = self;
-        match code {
-            Code::InvalidArgument => {
-                let violation = &details.bad_request().unwrap().field_violations[0];
-                assert!(!violation.description.is_empty());
-                violation.field.clone()
-            }
-            Code::NotFound | Code::AlreadyExists => {
-                let resource = details.resource_info().unwrap();
-                format!("{} {}", resource.resource_type, resource.resource_name)
-            }
-            Code::FailedPrecondition => {
-                let violation = &details.precondition_failure().unwrap().violations[0];
-                assert_eq!(violation.r#type, *reason);
-                violation.subject.clone()
-            }
-            Code::Aborted => self.metadata("subject").to_owned(),
-            other => panic!("{other:?} blames nothing"),
+        let Told { reason, details, .. } = self;
+        if let Some(request) = details.bad_request() {
+            let violation = &request.field_violations[0];
+            assert!(!violation.description.is_empty());
+            return violation.field.clone();
         }
+        if let Some(resource) = details.resource_info() {
+            return format!("{} {}", resource.resource_type, resource.resource_name);
+        }
+        if let Some(failure) = details.precondition_failure() {
+            let violation = &failure.violations[0];
+            assert_eq!(violation.r#type, *reason);
+            return violation.subject.clone();
+        }
+        self.metadata("subject").to_owned()
     }
 }
