@@ -58,7 +58,7 @@ pub fn creating(
     within: Duration,
 ) -> tokio::task::JoinHandle<Result<CreateIssueResponse, Status>> {
     let (door, request) = (door.clone(), request.clone());
-    tokio::task::spawn(async move { create(&door, &request, within).await })
+    tokio::spawn(async move { create(&door, &request, within).await })
 }
 
 /// The machine-readable reason of a refusal.

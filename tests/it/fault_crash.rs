@@ -51,7 +51,7 @@ impl Load {
     fn start(addr: SocketAddr) -> Load {
         let (addr, told) = watch::channel(addr);
         let delivered = Arc::default();
-        let subscriber = tokio::task::spawn(subscribe(told.clone(), Arc::clone(&delivered)));
+        let subscriber = tokio::spawn(subscribe(told.clone(), Arc::clone(&delivered)));
         let mut load = Load {
             addr,
             is_over: Arc::default(),

@@ -284,9 +284,7 @@ async fn a_full_queue_is_told_and_what_is_in_it_happens() {
                 events: (0..256).map(|n| message(publisher, n)).collect(),
                 ..Default::default()
             };
-            tokio::task::spawn(
-                async move { events.publish_events(request).await.unwrap().into_inner() },
-            )
+            tokio::spawn(async move { events.publish_events(request).await.unwrap().into_inner() })
         })
         .collect();
     eventually(WITHIN, async || app.queued().await, |queued| *queued >= 3_072).await;

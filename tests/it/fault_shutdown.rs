@@ -44,7 +44,7 @@ async fn what_was_taken_in_is_carried_out_before_the_end() {
     let queued = async || get(metrics, "/metrics").await.1.contains("queued_commands 19");
     eventually(WITHIN, queued, |all| *all).await;
 
-    let stopping = tokio::task::spawn(app.stop());
+    let stopping = tokio::spawn(app.stop());
     let refused = async || create(&door, &issue("abc", "late"), WITHIN).await;
     let refused = eventually(WITHIN, refused, Result::is_err).await.unwrap_err();
     drop(held);

@@ -84,7 +84,7 @@ impl Proxy {
             cuts: watch::Sender::new(0),
             traps: Mutex::default(),
         });
-        let accepting = tokio::task::spawn(accept(listener, upstream, Arc::clone(&shared)));
+        let accepting = tokio::spawn(accept(listener, upstream, Arc::clone(&shared)));
         Proxy { url, shared, accepting, _dir: dir }
     }
 
@@ -167,7 +167,7 @@ async fn accept(listener: UnixListener, upstream: Upstream, shared: Arc<Shared>)
             continue;
         }
         let (shared, upstream) = (Arc::clone(&shared), upstream.clone());
-        tokio::task::spawn(async move {
+        tokio::spawn(async move {
             let mut cuts = shared.cuts.subscribe();
             tokio::select! {
                 _ = cuts.changed() => (),
