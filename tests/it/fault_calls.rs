@@ -103,7 +103,8 @@ pub async fn hold_order_lock(database: &TestDatabase) -> impl Sized + use<> {
 pub async fn order_lock_awaited(database: &TestDatabase) {
     let look = database.sql().await;
     let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
-                   where l.locktype = 'advisory' and not l.granted and d.datname = current_database()";
+                   where l.locktype = 'advisory' and not l.granted
+                   and d.datname = current_database()";
     let count = async || look.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0);
     eventually(Duration::from_secs(10), count, |waiting| *waiting > 0).await;
 }

@@ -256,7 +256,7 @@ async fn nothing_is_decided_by_a_definition_that_has_changed() {
         let of = |row: &&(i64, String, String, String)| {
             row.3 == name || row.3.starts_with(&format!("{name}/"))
         };
-        assert_eq!(rows.iter().filter(of).next_back().unwrap().2, "project.deleted");
+        assert_eq!(rows.iter().rfind(of).unwrap().2, "project.deleted");
     }
 }
 

@@ -115,6 +115,8 @@ async fn a_process_that_is_asked_to_stop_ends_in_time() {
     let door = crate::replicas::door(process.grpc_addr).await;
     crate::replicas::project(&door, "abc").await;
     create(&door, &issue("abc", "before"), WITHIN).await.unwrap();
+    let ready = async || get(process.http_addr, "/readyz").await.0;
+    eventually(WITHIN, ready, |status| *status == 200).await;
 
     process.terminate();
     let status = process.ended(GRACE).await;

@@ -3,7 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that panics is a test that fails"
+    clippy::disallowed_methods,
+    reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
 mod command_line;
