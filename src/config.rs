@@ -39,7 +39,9 @@ macro_rules! settings {
                 #[arg(
                     long,
                     value_name = $value,
-                    help = concat!($($doc,)* " [env: ", $variable, "] [default: ", $default, "]").trim()
+                    help = concat!(
+                        $($doc,)* " [env: ", $variable, "] [default: ", $default, "]"
+                    ).trim()
                 )]
                 pub $field: Option<String>,
             )*
