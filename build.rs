@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .btree_map(".")
         .bytes(".io.cloudevents.v1.CloudEvent")
-        // Batches carry events as the bytes that are stored: `src/proto.rs` says how.
+        // Batches carry events as the bytes that are stored: `src/proto/mod.rs` says how.
         .extern_path(".potts.v1.EventBatch", "crate::proto::EventBatch")
         .compile_fds(descriptors)?;
     Ok(())

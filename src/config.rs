@@ -27,14 +27,22 @@ pub struct Error {
 }
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])* $field:ident = $variable:literal, $value:literal, $default:literal;)*) => {
+    ($(
+        $(#[doc = $doc:literal])*
+        $field:ident = $variable:literal, $value:literal, $default:literal;
+    )*) => {
         /// The settings as flags.
         #[derive(Clone, Debug, Default, clap::Args)]
         pub struct Flags {
             $(
                 $(#[doc = $doc])*
-                #[doc = concat!("\n\n[env: ", $variable, "] [default: ", $default, "]")]
-                #[arg(long, value_name = $value)]
+                #[arg(
+                    long,
+                    value_name = $value,
+                    help = concat!(
+                        $($doc,)* " [env: ", $variable, "] [default: ", $default, "]"
+                    ).trim()
+                )]
                 pub $field: Option<String>,
             )*
         }

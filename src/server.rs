@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{Config, TlsFiles};
-use crate::domain::event::Seq;
 use crate::embedded::Postgres;
 use crate::http;
 use crate::ledger::Ledger;
@@ -60,6 +59,8 @@ struct Parts {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.parts.ledger.close();
+        self.parts.hub.stop();
         self.stopping.cancel();
         self.database_stopping.cancel();
     }
@@ -87,7 +88,7 @@ impl Server {
         let connections =
             Connections { read: config.read_connections, stream: config.stream_connections };
         let store = Store::new(connector, connections);
-        store.keep_partitions(Seq::default()).await.context("cannot make partitions")?;
+        housekeeping::make_partitions(&store).await.context("cannot make partitions")?;
         let options = stream::Options {
             subscriptions_max: config.subscriptions_max,
             ..stream::Options::default()
@@ -166,7 +167,7 @@ impl Server {
             access,
             health: health.clone(),
             observer: Arc::new(move |rpc, code, took| {
-                metrics.call(rpc, &format!("{code:?}"), took)
+                metrics.call(rpc, &format!("{code:?}"), took);
             }),
         };
         let options = transport::Options {
@@ -179,7 +180,9 @@ impl Server {
         let served = http::serve(http, Arc::new(self.parts.clone()), self.stopping.clone());
         self.tasks.run("http", async move { Ok(served.await?) });
 
-        // Last: what is reported is what can be called.
+        // Last: what is reported is what can be called. The database has just answered.
+        readiness.set(true);
+        health.set_serving(true).await;
         let watched = (store, ledger, readiness, self.stopping.clone());
         self.tasks.keep("health", move || {
             let (store, ledger, readiness, stopping) = watched.clone();
@@ -201,7 +204,9 @@ impl Server {
                 "AUTHENTICATION IS OFF: whoever can reach these addresses may do everything; \
                  set POTTS_ROOT_TOKEN to ask for a token"
             );
-            tracing::info!("try: grpcurl -plaintext {grpc_addr} list, or: potts project list");
+            tracing::info!(
+                "try: grpcurl -plaintext {grpc_addr} list, or: potts tail --address http://{grpc_addr}"
+            );
         } else if let Some(file) = token_file {
             tracing::info!(file = %file.display(), "the root token is in a file");
         }

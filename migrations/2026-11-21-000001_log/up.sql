@@ -17,8 +17,8 @@ create table log_state (
 );
 insert into log_state default values;
 
--- Dense in seq, which only the ledger's append assigns, under the order lock. The body is an encoded
--- potts.v1.Event without its seq; the other columns are what readers filter by.
+-- Dense in seq, which only the ledger's append assigns, under the order lock. The body is an
+-- encoded potts.v1.Event without its seq; the other columns are what readers filter by.
 create table events (
     seq           bigint       not null,
     event_id      uuid         not null,

@@ -172,11 +172,9 @@ impl Client {
         send: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, Failure> {
         let sent = self.call(question, send).await;
-        sent.map_err(|failure| match &failure {
-            Failure::Status { status, .. } if is_unknown(status) => {
-                failure.or_hint(|| unknown_outcome(request_id))
-            }
-            _ => failure,
+        sent.map_err(|failure| {
+            let unknown = matches!(&failure, Failure::Status { status, .. } if is_unknown(status));
+            if unknown { failure.or_hint(|| unknown_outcome(request_id)) } else { failure }
         })
     }
 
@@ -294,10 +292,9 @@ mod tests {
     async fn a_service_that_does_not_answer_is_given_up() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", silent.local_addr().unwrap());
-        let timeout = Duration::from_millis(200);
-        let client = Client::connect(&Connection { timeout, ..connection(&address) }).await;
+        let client = Client::connect(&connection(&address)).await.ok().unwrap();
 
-        let client = client.ok().unwrap();
+        let client = Client { timeout: Duration::from_millis(200), ..client };
         let send = async |request| client.projects().list_projects(request).await;
         let failure = client.call(crate::proto::ListProjectsRequest::default(), send).await;
 
@@ -307,11 +304,39 @@ mod tests {
         assert_eq!(failure.message(), message);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_time_for_trying_again_has_an_end_and_a_way_on() {
+        let channel = endpoint(&connection("nowhere")).unwrap().connect_lazy();
+        let wire = InterceptedService::new(channel, Bearer(None));
+        let client = Client { wire, timeout: Duration::from_millis(300) };
+        let sent = std::cell::RefCell::new(Vec::new());
+        let send = async |request: Request<&'static str>| {
+            sent.borrow_mut().push(request.into_inner());
+            Err::<Response<()>, _>(Status::unavailable("no database"))
+        };
+
+        let before = Instant::now();
+        let failure = client.write("the-id", "create", send).await.unwrap_err();
+
+        assert!(before.elapsed() < client.timeout, "{:?}", before.elapsed());
+        assert!(sent.borrow().len() > 1, "it is tried again");
+        assert!(sent.borrow().iter().all(|sent| *sent == "create"));
+        assert_eq!(failure.exit(), super::super::Exit::Unreachable);
+        let mut err = Vec::new();
+        failure.tell(&mut err).unwrap();
+        let err = String::from_utf8(err).unwrap();
+        assert!(err.starts_with("potts: no database (UNAVAILABLE)\nhint: "), "{err}");
+        assert!(err.contains("--request-id the-id"), "{err}");
+    }
+
     #[tokio::test]
     async fn that_nothing_listens_is_said_at_once_with_a_hint() {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Held, so that nobody else begins to listen there.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = format!("http://{}", held.local_addr().unwrap());
 
-        let failure = Client::connect(&connection(&format!("http://127.0.0.1:{port}"))).await;
+        let failure = Client::connect(&connection(&address)).await;
 
         let failure = failure.err().unwrap();
         assert_eq!(failure.exit(), super::super::Exit::Unreachable);

@@ -84,13 +84,11 @@ impl Failure {
     }
 
     /// Adds what helps, where nothing better is known.
-    pub fn or_hint(self, hint: impl FnOnce() -> String) -> Failure {
-        match self {
-            Failure::Status { status, hint: None } => {
-                Failure::Status { status, hint: Some(hint()) }
-            }
-            other => other,
+    pub fn or_hint(mut self, better: impl FnOnce() -> String) -> Failure {
+        if let Failure::Status { hint, .. } = &mut self {
+            hint.get_or_insert_with(better);
         }
+        self
     }
 
     /// Tells people: the problem, the fields to blame, what helps.

@@ -15,6 +15,7 @@ use serde_json::Map;
 
 use super::failure::Failure;
 use crate::proto::DESCRIPTORS;
+use crate::proto::well_known::to_struct;
 
 /// What the contract holds.
 pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
@@ -45,36 +46,25 @@ pub fn write_line(out: &mut dyn Write, name: &str, bytes: &[u8]) -> Result<(), F
 pub fn parse_struct(text: &str) -> Result<prost_types::Struct, String> {
     let fields: Map<String, serde_json::Value> =
         serde_json::from_str(text).map_err(|error| format!("must be a JSON object: {error}"))?;
-    to_struct(fields)
+    fields.values().try_for_each(check_exact)?;
+    Ok(to_struct(&fields).unwrap_or_default())
 }
 
-fn to_struct(fields: Map<String, serde_json::Value>) -> Result<prost_types::Struct, String> {
-    let fields = fields.into_iter().map(|(key, value)| Ok((key, to_value(value)?)));
-    Ok(prost_types::Struct { fields: fields.collect::<Result<_, String>>()? })
-}
-
-fn to_value(value: serde_json::Value) -> Result<prost_types::Value, String> {
-    use prost_types::value::Kind;
-    let kind = match value {
-        serde_json::Value::Null => Kind::NullValue(0),
-        serde_json::Value::Bool(value) => Kind::BoolValue(value),
-        serde_json::Value::Number(number) => {
+/// Refuses whole numbers that would come to the service as other ones.
+fn check_exact(value: &serde_json::Value) -> Result<(), String> {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null | Json::Bool(_) | Json::String(_) => Ok(()),
+        Json::Number(number) => {
             let is_exact = |number: i64| number.unsigned_abs() <= 1 << 53;
-            match number.as_f64() {
-                Some(value) if number.is_f64() || number.as_i64().is_some_and(is_exact) => {
-                    Kind::NumberValue(value)
-                }
-                _ => return Err(format!("{number} is beyond 2^53: write it as a string")),
+            if number.is_f64() || number.as_i64().is_some_and(is_exact) {
+                return Ok(());
             }
+            Err(format!("{number} is beyond 2^53: write it as a string"))
         }
-        serde_json::Value::String(value) => Kind::StringValue(value),
-        serde_json::Value::Array(values) => {
-            let values = values.into_iter().map(to_value).collect::<Result<_, _>>()?;
-            Kind::ListValue(prost_types::ListValue { values })
-        }
-        serde_json::Value::Object(fields) => Kind::StructValue(to_struct(fields)?),
-    };
-    Ok(prost_types::Value { kind: Some(kind) })
+        Json::Array(values) => values.iter().try_for_each(check_exact),
+        Json::Object(fields) => fields.values().try_for_each(check_exact),
+    }
 }
 
 /// A value of a struct as JSON, for people.
@@ -166,24 +156,21 @@ impl Serialize for MappedValue<'_> {
             Value::F64(value) => serialize_double(*value, serializer),
             Value::String(value) => serializer.serialize_str(value),
             Value::Bytes(value) => serializer.serialize_str(&BASE64_STANDARD.encode(value)),
-            Value::EnumNumber(number) => match kind {
-                Kind::Enum(names) => match names.get_value(*number) {
+            Value::EnumNumber(number) => {
+                let Kind::Enum(names) = kind else { return serializer.serialize_i32(*number) };
+                match names.get_value(*number) {
                     Some(value) => serializer.serialize_str(value.name()),
                     None => serializer.serialize_i32(*number),
-                },
-                _ => serializer.serialize_i32(*number),
-            },
+                }
+            }
             Value::Message(message) => Mapped(message).serialize(serializer),
             Value::List(values) => {
                 serializer.collect_seq(values.iter().map(|value| MappedValue(value, kind)))
             }
             Value::Map(entries) => {
-                let value_kind = match kind {
-                    Kind::Message(entry) if entry.is_map_entry() => {
-                        entry.map_entry_value_field().kind()
-                    }
-                    _ => return Err(S::Error::custom("a map without a type")),
-                };
+                let entry = kind.as_message().filter(|entry| entry.is_map_entry());
+                let entry = entry.ok_or_else(|| S::Error::custom("a map without a type"))?;
+                let value_kind = entry.map_entry_value_field().kind();
                 let mut sorted: Vec<(String, &Value)> =
                     entries.iter().map(|(key, value)| (map_key(key), value)).collect();
                 sorted.sort_by(|a, b| a.0.cmp(&b.0));

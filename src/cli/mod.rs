@@ -7,7 +7,6 @@ mod backoff;
 #[cfg(test)]
 mod canned;
 mod client;
-mod cloud_event;
 mod completions;
 mod database;
 mod event;
@@ -66,7 +65,7 @@ pub enum Command {
     Operator(Operator),
     /// Those of who calls it.
     #[command(flatten)]
-    Caller(Caller),
+    Caller(Box<Caller>),
 }
 
 /// What is done on the server's own side.
@@ -141,7 +140,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         Command::Operator(Operator::Config(flags)) => database::config(&flags),
         Command::Operator(Operator::Doctor(flags)) => database::doctor(&flags).await,
-        Command::Caller(verb) => call(verb).await,
+        Command::Caller(verb) => call(*verb).await,
     }
 }
 

@@ -42,11 +42,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut asked = Asked::new()?;
     let mut server = tokio::select! {
         server = Server::start(config) => server?,
-        () = asked.to_stop() => return Ok(()),
+        () = asked.next() => return Ok(()),
     };
 
     tokio::select! {
-        () = asked.to_stop() => (),
+        () = asked.next() => (),
         error = server.fault() => return Err(error),
     }
     tracing::info!(?grace, "stopping");
@@ -70,7 +70,7 @@ impl Asked {
         })
     }
 
-    async fn to_stop(&mut self) {
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),

@@ -104,13 +104,15 @@ catalogue! {
     IssueReopened = "issue.reopened", Object,
         "A closed issue was opened again. data: message.";
     IssueTransitioned = "issue.transitioned", Object,
-        "An issue got another status. data: transition, from, to, from_category, to_category, message.";
+        "An issue got another status. data: transition, from, to, from_category, to_category, \
+         message.";
     IssueUndeleted = "issue.undeleted", Object,
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
     MessageReceived = "message.received", Service,
-        "Another service sent a message. data: message, source, id, type, subject. payload: as sent.";
+        "Another service sent a message. data: message, source, id, type, subject. payload: as \
+         sent.";
     ProjectCreated = "project.created", System,
         "A project was created. after: all its fields.";
     ProjectDeleted = "project.deleted", System,

@@ -135,8 +135,13 @@ mod tests {
     proptest! {
         /// The estimate never says less than the JSON takes.
         #[test]
-        fn the_estimate_is_an_upper_bound(text in "[ -~\\n\\t\"\\\\äß😀]{0,40}", number: f64, flag: bool) {
-            let value = json!({ "t": text, "n": number, "f": flag, "l": [null, text, { "x": flag }] });
+        fn the_estimate_is_an_upper_bound(
+            text in "[ -~\\n\\t\"\\\\äß😀]{0,40}",
+            number: f64,
+            flag: bool,
+        ) {
+            let list = json!([null, text, { "x": flag }]);
+            let value = json!({ "t": text, "n": number, "f": flag, "l": list });
             let mut size = Size::default();
 
             size.add("p", &value, 1).unwrap();

@@ -124,7 +124,9 @@ macro_rules! working_set {
 
         /// The new value of a row.
         #[derive(Clone, Debug)]
-        pub enum Change { $(#[doc = concat!("Of a [`", stringify!($noun), "`].")] $noun(Arc<$noun>),)* }
+        pub enum Change {
+            $(#[doc = concat!("Of a [`", stringify!($noun), "`].")] $noun(Arc<$noun>),)*
+        }
 
         $(impl From<Arc<$noun>> for Change {
             fn from(noun: Arc<$noun>) -> Change {

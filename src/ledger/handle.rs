@@ -8,8 +8,8 @@ use tokio::time::timeout_at;
 use super::command::{Command, Done};
 use super::health::Health;
 use super::lane::{Lane, database_unavailable, outcome_unknown};
-use super::queue::{Pending, Progress, Queue};
-use crate::domain::error::{Error, Result};
+use super::queue::{Pending, Progress, Queue, shutting_down};
+use crate::domain::error::Result;
 use crate::store::Store;
 use crate::stream::Hub;
 use crate::telemetry::Metrics;
@@ -60,10 +60,13 @@ impl Ledger {
         queue.push(Pending { command, progress: Arc::clone(&progress), answer })?;
         match timeout_at(deadline, answered).await {
             Ok(Ok(result)) => result,
-            // The lane broke in the middle of it.
-            Ok(Err(_)) => Err(outcome_unknown(request_id)),
-            Err(_) if progress.withdraw() => Err(Error::DeadlinePassed),
-            Err(_) => Err(outcome_unknown(request_id)),
+            // The lane gave it up, or broke, before anything was changed.
+            Ok(Err(_)) if progress.withdraw() => {
+                Err(if queue.is_closed() { shutting_down() } else { database_unavailable() })
+            }
+            Err(_) if progress.withdraw() => Err(self.health.too_late()),
+            // In the middle of it.
+            Ok(Err(_)) | Err(_) => Err(outcome_unknown(request_id)),
         }
     }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::lane::database_unavailable;
+use crate::domain::error::Error;
+
 /// A shorter absence is a restart that callers need not know of.
 const LOST_MIN: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,11 @@ impl Health {
     /// Whether it did not answer when it was last asked.
     pub fn is_lost(&self) -> bool {
         self.since().is_some()
+    }
+
+    /// What is told of a command whose deadline passed before anything was changed.
+    pub fn too_late(&self) -> Error {
+        if self.is_lost() { database_unavailable() } else { Error::DeadlinePassed }
     }
 
     /// Whether it has not answered for so long that new commands are refused.

@@ -1,5 +1,7 @@
 //! A lane: one task that no caller can cancel, one connection, one batch after the other.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,25 +83,41 @@ impl Lane {
             cache: Cache::default(),
             known_head: self.hub.head().seq,
         };
-        let mut drain_until = None;
+        let mut drained = pin!(async {
+            self.queue.closed().await;
+            sleep(DRAIN_MAX).await;
+        });
         loop {
-            if self.queue.is_closed() {
-                let until = *drain_until.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
-                if Instant::now() >= until {
-                    return self.refuse_rest();
-                }
-            }
+            // Asked first: what comes in before it is seen is taken.
+            let closed = self.queue.is_closed();
             let batch = self.queue.take();
-            if !batch.is_empty() {
-                work.carry_out(batch).await;
-            } else if self.queue.is_closed() {
-                return;
-            } else if self.health.is_lost() {
-                work.probe().await;
-                drop(timeout(PROBE_PERIOD, self.queue.arrival()).await);
-            } else {
-                self.queue.arrival().await;
+            if batch.is_empty() {
+                if closed {
+                    return;
+                }
+                self.idle(&mut work).await;
+                continue;
             }
+            tokio::select! {
+                biased;
+                () = &mut drained => return self.refuse_rest(),
+                () = work.carry_out(batch) => (),
+            }
+        }
+    }
+
+    /// Waits for work, and looks after a database that was lost.
+    async fn idle(&self, work: &mut Work<'_>) {
+        if !self.health.is_lost() {
+            return self.queue.arrival().await;
+        }
+        let looking = async {
+            work.probe().await;
+            drop(timeout(PROBE_PERIOD, self.queue.arrival()).await);
+        };
+        tokio::select! {
+            () = looking => (),
+            () = self.queue.closed() => (),
         }
     }
 
@@ -134,13 +152,19 @@ impl Work<'_> {
     async fn carry_out_together(&mut self, mut batch: Vec<Pending>) -> Vec<Pending> {
         let mut failures = Failures::default();
         loop {
-            batch = without_expired(batch);
+            // Until there is a connection nothing is under way, and callers may withdraw.
+            let connected = self.session.connect().await;
+            batch = without_expired(batch, &self.lane.health);
             if batch.is_empty() {
                 return batch;
             }
             let started = Instant::now();
             let mut phase = Phase::Open;
-            let attempt = timeout(BATCH_MAX, self.attempt(&batch, &mut phase)).await;
+            let attempt = async {
+                connected?;
+                self.attempt(&batch, &mut phase).await
+            };
+            let attempt = timeout(BATCH_MAX, attempt).await;
             let fault = match attempt.unwrap_or_else(|_| Err(hanging())) {
                 Ok(durable) => {
                     self.lane.health.found();
@@ -151,11 +175,12 @@ impl Work<'_> {
                 Err(fault) => fault,
             };
             self.lane.metrics.batch_failed();
-            if phase == Phase::Committing {
+            if phase == Phase::Committing && fault.leaves_commit_unknown() {
                 tracing::warn!(cause = format!("{:#}", anyhow!(fault)), "a commit was cut off");
                 batch = self.settle(batch).await;
                 continue;
             }
+            batch.iter().for_each(|pending| pending.progress.rest());
             let remedy = failures.after(&fault, batch.len());
             tracing::debug!(?remedy, commands = batch.len(), %fault, "a batch failed");
             match remedy {
@@ -164,9 +189,6 @@ impl Work<'_> {
                 Remedy::MakePartitions => self.make_partitions().await,
                 Remedy::Reconnect(wait) => {
                     self.lane.health.lost();
-                    if failures_end(&mut batch) {
-                        return batch;
-                    }
                     sleep(spread(wait, &batch)).await;
                 }
                 Remedy::OneByOne => return batch,
@@ -236,6 +258,7 @@ impl Work<'_> {
     /// After a commit that was cut off: finds out whether it happened. Answers what is to be run
     /// again; what cannot be settled by its deadline is answered so.
     async fn settle(&mut self, mut batch: Vec<Pending>) -> Vec<Pending> {
+        batch.iter().for_each(|pending| pending.progress.doubt());
         let mut failures = Failures::default();
         loop {
             batch = without_unsettled(batch);
@@ -248,7 +271,14 @@ impl Work<'_> {
             match timeout(BATCH_MAX, self.session.settle(&calls)).await {
                 // What is remembered is answered as a replay when the batch runs again, so both
                 // ways lead there; the log tells the readers.
-                Ok(Ok(_)) => {
+                Ok(Ok(known)) => {
+                    let happened: BTreeSet<(&str, Uuid)> =
+                        known.iter().map(|k| (k.caller.as_str(), k.request_id)).collect();
+                    for (pending, call) in batch.iter().zip(&calls) {
+                        if !happened.contains(call) {
+                            pending.progress.clear();
+                        }
+                    }
                     self.lane.health.found();
                     self.lane.hub.hint();
                     return batch;
@@ -346,7 +376,7 @@ fn hanging() -> Fault {
 }
 
 /// Drops, unexecuted, what nobody waits for any more.
-fn without_expired(batch: Vec<Pending>) -> Vec<Pending> {
+fn without_expired(batch: Vec<Pending>, health: &Health) -> Vec<Pending> {
     let now = Instant::now();
     let mut rest = Vec::with_capacity(batch.len());
     for pending in batch {
@@ -354,7 +384,7 @@ fn without_expired(batch: Vec<Pending>) -> Vec<Pending> {
             continue;
         }
         if pending.command.call.deadline <= now {
-            pending.end(Err(Error::DeadlinePassed));
+            pending.end(Err(health.too_late()));
         } else {
             rest.push(pending);
         }
@@ -372,16 +402,6 @@ fn without_unsettled(batch: Vec<Pending>) -> Vec<Pending> {
         pending.end(Err(outcome_unknown(request_id)));
     }
     rest
-}
-
-/// Answers what would wait for the database past its deadline; true if nothing is left.
-fn failures_end(batch: &mut Vec<Pending>) -> bool {
-    let soon = Instant::now() + PROBE_PERIOD;
-    let (late, rest): (Vec<_>, Vec<_>) =
-        batch.drain(..).partition(|pending| pending.command.call.deadline <= soon);
-    end_all(late, database_unavailable);
-    *batch = rest;
-    batch.is_empty()
 }
 
 fn end_all(batch: Vec<Pending>, error: impl Fn() -> Error) {

@@ -115,9 +115,10 @@ mod tests {
         let mut failures = Failures::default();
 
         let waits: Vec<_> = (0..7)
-            .map(|_| match failures.after(&lost(), 9) {
-                Remedy::Reconnect(wait) => wait.as_millis(),
-                other => panic!("{other:?}"),
+            .map(|_| {
+                let remedy = failures.after(&lost(), 9);
+                let Remedy::Reconnect(wait) = remedy else { panic!("{remedy:?}") };
+                wait.as_millis()
             })
             .collect();
 

@@ -8,8 +8,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::domain::event::Seq;
 use crate::ledger::Ledger;
-use crate::store::{PARTITIONS_AHEAD, SWEEP_ROWS_MAX, Store};
+use crate::store::{Fault, PARTITIONS_AHEAD, SWEEP_ROWS_MAX, Store};
 use crate::stream::Hub;
 use crate::telemetry::Metrics;
 
@@ -23,6 +24,10 @@ const HINT_PERIOD: Duration = Duration::from_millis(10);
 const RECONNECT_PERIOD: Duration = Duration::from_millis(500);
 /// How often it is looked whether calls can be served.
 const PROBE_PERIOD: Duration = Duration::from_secs(1);
+/// How often it is looked whether another replica has made partitions.
+const KEEPER_PERIOD: Duration = Duration::from_millis(50);
+/// It takes milliseconds. Who holds the keeper's lock for longer does something else.
+const KEEPER_MAX: Duration = Duration::from_secs(30);
 /// Fewer partitions than this are worth an alarm.
 const PARTITIONS_LOW: i64 = 2;
 
@@ -34,6 +39,15 @@ async fn wait(period: Duration, stopping: &CancellationToken) -> bool {
     }
 }
 
+/// Makes the first partitions, or waits until another replica has made them.
+pub async fn make_partitions(store: &Store) -> Result<(), Fault> {
+    let until = Instant::now() + KEEPER_MAX;
+    while store.keep_partitions(Seq::default()).await?.is_none() && Instant::now() < until {
+        sleep(KEEPER_PERIOD).await;
+    }
+    Ok(())
+}
+
 /// Makes partitions ahead of need.
 pub async fn keep_partitions(
     store: Store,
@@ -42,7 +56,9 @@ pub async fn keep_partitions(
     stopping: CancellationToken,
 ) {
     while wait(KEEP_PERIOD, &stopping).await {
-        match store.keep_partitions(hub.head().seq).await {
+        let keeping = store.keep_partitions(hub.head().seq);
+        let Some(kept) = stopping.run_until_cancelled(keeping).await else { return };
+        match kept {
             Ok(Some(ahead)) => {
                 metrics.partitions_ahead(ahead);
                 if ahead < PARTITIONS_LOW {
@@ -60,16 +76,16 @@ pub async fn keep_partitions(
 pub async fn sweep(store: Store, requests_kept: Duration, stopping: CancellationToken) {
     while wait(SWEEP_PERIOD, &stopping).await {
         loop {
-            match store.sweep(requests_kept).await {
+            let Some(swept) = stopping.run_until_cancelled(store.sweep(requests_kept)).await else {
+                return;
+            };
+            match swept {
                 Ok(swept) if i64::try_from(swept).is_ok_and(|swept| swept >= SWEEP_ROWS_MAX) => (),
                 Ok(_) => break,
                 Err(error) => {
                     tracing::warn!(%error, "cannot sweep, will try again");
                     break;
                 }
-            }
-            if stopping.is_cancelled() {
-                return;
             }
         }
     }
@@ -84,7 +100,8 @@ pub async fn tell(store: Store, replica: Uuid, ledger: Ledger, stopping: Cancell
             () = ledger.committed() => (),
             () = stopping.cancelled() => return,
         }
-        if let Err(error) = hinter.tell().await {
+        let Some(told) = stopping.run_until_cancelled(hinter.tell()).await else { return };
+        if let Err(error) = told {
             tracing::debug!(%error, "cannot tell other replicas; they will see it when they look");
         }
         if !wait(HINT_PERIOD, &stopping).await {
@@ -107,7 +124,7 @@ pub async fn listen(store: Store, replica: Uuid, hub: Hub, stopping: Cancellatio
                 }
             }
         };
-        let ended: Result<std::convert::Infallible, crate::store::Fault> = tokio::select! {
+        let ended: Result<std::convert::Infallible, Fault> = tokio::select! {
             ended = heard => ended,
             () = stopping.cancelled() => return,
         };

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -89,8 +90,14 @@ impl Connector {
         self.config.get_dbname().unwrap_or("the user's own")
     }
 
-    /// Opens a connection.
+    /// Opens a connection. The bound includes the greeting: a server may take a connection and then
+    /// say nothing.
     pub async fn connect(&self, purpose: Purpose) -> Result<AsyncPgConnection> {
+        let late = |_| Err(Fault::Lost(anyhow::anyhow!("no greeting within {CONNECT_TIMEOUT:?}")));
+        timeout(CONNECT_TIMEOUT, self.open(purpose)).await.unwrap_or_else(late)
+    }
+
+    async fn open(&self, purpose: Purpose) -> Result<AsyncPgConnection> {
         let mut config = self.config.clone();
         let options = [self.config.get_options().unwrap_or_default(), purpose.options()].join(" ");
         config.options(options.trim()).application_name(purpose.name());

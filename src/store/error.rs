@@ -29,18 +29,28 @@ pub enum Fault {
 /// The result of talking to the database.
 pub type Result<T> = std::result::Result<T, Fault>;
 
-/// Constraints that only a race can break: somebody made the same thing first.
-const RACES: &[&str] =
-    &["requests_pk", "projects_pk", "counters_pk", "definition_versions_pk", "inbound_keys_pk"];
+/// Constraints that only a race can break: somebody made the same thing first. Ids are made of the
+/// request and the time, so the same request at the same time makes the same ones.
+const RACES: &[&str] = &[
+    "requests_pk",
+    "projects_pk",
+    "projects_uid_unique",
+    "counters_pk",
+    "definition_versions_pk",
+    "inbound_keys_pk",
+    "issues_uid_unique",
+];
 
 impl From<SqlError> for Fault {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "diesel's kinds are open; what is not named here the domain should have refused"
+    )]
     fn from(error: SqlError) -> Fault {
         let SqlError::DatabaseError(kind, info) = &error else {
-            return match error {
-                // A pipelined statement behind one that failed.
-                SqlError::BrokenTransactionManager => Fault::Lost(error.into()),
-                _ => Fault::Bug(error),
-            };
+            // A pipelined statement behind one that failed.
+            let broken = matches!(error, SqlError::BrokenTransactionManager);
+            return if broken { Fault::Lost(error.into()) } else { Fault::Bug(error) };
         };
         let constraint = info.constraint_name().unwrap_or_default();
         match kind {
@@ -83,8 +93,13 @@ fn unknown(error: SqlError) -> Fault {
 }
 
 impl Fault {
-    /// Whether the connection it came from must not be used again.
-    pub fn breaks_connection(&self) -> bool {
-        matches!(self, Fault::Lost(_))
+    /// Whether nobody knows what became of a commit that it answered. An error that leaves the
+    /// connection standing is a refusal, and rolls back; a disk that is full may end the server in
+    /// the middle of it.
+    pub fn leaves_commit_unknown(&self) -> bool {
+        match self {
+            Fault::Lost(_) | Fault::Unwritable(_) => true,
+            Fault::Again(_) | Fault::Stale(_) | Fault::NoPartition(_) | Fault::Bug(_) => false,
+        }
     }
 }

@@ -57,8 +57,8 @@ impl Listener {
         Ok(Listener { conn })
     }
 
-    /// Waits for the next hint and answers who gave it. An error means that hints may have been missed: look, and listen
-    /// anew.
+    /// Waits for the next hint and answers who gave it. An error means that hints may have been
+    /// missed: look, and listen anew.
     pub async fn hear(&mut self) -> Result<String> {
         let mut notifications = std::pin::pin!(self.conn.notifications_stream());
         match notifications.next().await {

@@ -213,10 +213,10 @@ fn issue(row: Row) -> Issue {
 }
 
 fn object(value: Value) -> serde_json::Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        other => panic!("only we write parameters, and always as an object: {other}"),
-    }
+    let Value::Object(fields) = value else {
+        panic!("only we write parameters, and always as an object: {value}")
+    };
+    fields
 }
 
 fn json(value: &impl serde::Serialize) -> String {

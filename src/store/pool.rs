@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
 };
@@ -65,25 +66,37 @@ impl Readers {
 
     /// A connection whose statements end at the deadline.
     pub(super) async fn get(&self, deadline: Option<Instant>) -> Result<Reader> {
-        let object = self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(fault) => fault,
-            error => Fault::Lost(anyhow::anyhow!("no connection is free: {error}")),
+        let object = self.0.get().await.map_err(|error| {
+            let none = format!("no connection is free: {error}");
+            let PoolError::Backend(fault) = error else { return Fault::Lost(anyhow!(none)) };
+            fault
         })?;
-        let mut reader = Reader { object: Some(object), shortened: false };
+        let mut reader = Reader { object: Some(object), pool: self.clone(), shortened: false };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if let Some(left) = left.filter(|left| *left < STATEMENT_TIMEOUT) {
             let millis = left.as_millis().max(1);
             let set = format!("set statement_timeout = {millis}");
-            reader.conn().batch_execute(&set).await?;
+            let done = reader.conn().batch_execute(&set).await.map_err(Fault::from);
+            self.look_at(&done);
+            done?;
             reader.shortened = true;
         }
         Ok(reader)
+    }
+
+    /// What one connection has lost, those that lie idle have lost, too: a database that was
+    /// restarted costs one reader an error, and not one for each connection.
+    fn look_at<T>(&self, done: &Result<T>) {
+        if let Err(Fault::Lost(_)) = done {
+            self.0.retain(|_, _| false);
+        }
     }
 }
 
 /// A connection on loan. Dropped without [`Reader::give_back`] it is discarded.
 pub(super) struct Reader {
     object: Option<Object<Connections>>,
+    pool: Readers,
     shortened: bool,
 }
 
@@ -94,6 +107,7 @@ impl Reader {
 
     /// Returns the connection to the pool if what was done with it went well.
     pub(super) async fn give_back<T>(mut self, done: Result<T>) -> Result<T> {
+        self.pool.look_at(&done);
         let value = done?;
         if self.shortened {
             let set = format!("set statement_timeout = {}", STATEMENT_TIMEOUT.as_millis());

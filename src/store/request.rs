@@ -36,6 +36,8 @@ prepared!(
      limit 1) as r"
 );
 
+type Row = (String, Uuid, Vec<u8>, Vec<String>, bool, i64);
+
 /// Those of these calls that were acknowledged.
 pub(super) async fn find(
     mut conn: &AsyncPgConnection,
@@ -43,7 +45,7 @@ pub(super) async fn find(
 ) -> Result<Vec<KnownRequest>> {
     let (callers, ids) = calls.iter().copied().unzip();
     let find = Find { callers, ids, _of: PhantomData };
-    let rows: Vec<(String, Uuid, Vec<u8>, Vec<String>, bool, i64)> = find.load(&mut conn).await?;
+    let rows: Vec<Row> = find.load(&mut conn).await?;
     let known = |(caller, request_id, fingerprint, names, changed, last_seq)| {
         let last_seq = Seq(last_seq);
         KnownRequest { caller, request_id, fingerprint, names, changed, last_seq }

@@ -13,9 +13,9 @@ use crate::domain::issue::{
 use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::project::{CreateProject, DeleteProject, UpdateProject, check_display_name};
 use crate::domain::value::check_text;
-use crate::proto;
+use crate::proto::{self, well_known};
 use crate::stream::{Position, Start, Subscribe};
-use crate::transport::{mask, well_known};
+use crate::transport::mask;
 
 /// What is said with a move is a remark; more is a comment.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;

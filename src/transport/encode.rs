@@ -2,7 +2,6 @@
 
 use prost::Message as _;
 
-use super::well_known::{to_struct, to_timestamp};
 use crate::domain::error::{Error, Result};
 use crate::domain::etag;
 use crate::domain::event::{EventClass, EventType, Seq};
@@ -11,6 +10,7 @@ use crate::domain::project::Project;
 use crate::domain::workflow::Category;
 use crate::proto;
 use crate::proto::subscribe_response::Message as Sent;
+use crate::proto::well_known::{to_struct, to_timestamp};
 use crate::stream::{Epoch, Message};
 
 /// A project.

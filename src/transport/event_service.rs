@@ -22,7 +22,7 @@ use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
 use crate::store::LogState;
-use crate::stream::{Epoch, Hub, Position, Start, Subscribe, Subscription};
+use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
 
 /// How long a subscription may still say its last words when the server stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -77,12 +77,8 @@ impl EventService for Events {
         let counted = self.door.subscriptions.count(&caller.name)?;
         self.check_start(&caller, asked.start).await?;
         let subscription = caller.deadline.wait(self.door.hub.subscribe(asked)).await?;
-        let reader = Reader {
-            subscription,
-            hub: self.door.hub.clone(),
-            stopping: self.door.stopping.clone(),
-            _counted: counted,
-        };
+        let reader =
+            Reader { subscription, stopping: self.door.stopping.clone(), _counted: counted };
         Ok(Response::new(Box::pin(stream::unfold(Some(reader), Reader::step))))
     }
 
@@ -157,7 +153,6 @@ impl EventService for Events {
 /// there is no task and no queue between the log and the connection.
 struct Reader {
     subscription: Subscription,
-    hub: Hub,
     stopping: CancellationToken,
     _counted: Counted,
 }

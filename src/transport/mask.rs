@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use prost_types::FieldMask;
 
-use super::well_known;
 use crate::domain::error::{Error, Reason, Result, invalid, quoted};
 use crate::domain::issue::IssueEdit;
-use crate::proto;
+use crate::proto::{self, well_known};
 
 /// The new name of a project, if it is meant.
 pub(super) fn display_name(
@@ -198,7 +197,7 @@ mod tests {
 
     use super::*;
     use crate::domain::value::Fields;
-    use crate::transport::well_known::to_struct;
+    use crate::proto::well_known::to_struct;
 
     fn fields(value: serde_json::Value) -> Fields {
         value.as_object().unwrap().clone()

@@ -1,10 +1,9 @@
 //! The door for gRPC: requests to commands and queries, answers and errors back.
 //!
 //! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
-//! or the hub. Only [`status`] knows which code an error has.
+//! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
-mod cloud_event;
 mod deadline;
 mod decode;
 mod door;
@@ -21,7 +20,6 @@ mod publish;
 mod serve;
 mod status;
 mod subscriptions;
-pub mod well_known;
 
 pub use auth::Access;
 pub use health::Health;

@@ -3,8 +3,28 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that panics is a test that fails"
+    clippy::disallowed_methods,
+    reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
+mod command_line;
+mod door;
+mod embedded;
+mod events_api;
+mod fault_calls;
+mod fault_crash;
+mod fault_database;
+mod fault_ledger;
+mod fault_shutdown;
 mod issues;
+mod lists;
+mod projects;
+mod publish;
+mod refusals;
+mod replicas;
+mod retries;
+mod schema;
+mod store;
+mod subscribe;
 mod support;
+mod tour;

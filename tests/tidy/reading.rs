@@ -3,6 +3,7 @@
 //! It reads as much of Rust and SQL as the checks need and knows none of the rules.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -235,19 +236,30 @@ pub fn comment_above<'a>(lines: &[&'a str], number: usize) -> Vec<(usize, &'a st
 
 /// How many lines the inline test modules take.
 pub fn inline_tests(text: &str) -> usize {
+    test_modules(text).iter().map(ExactSizeIterator::len).sum()
+}
+
+/// Whether the place `at` in a text is part of a test: in a file of tests or in a module of them.
+pub fn in_tests(path: &str, text: &str, at: usize) -> bool {
+    let line = text[..at].matches('\n').count();
+    let file = !path.starts_with("src/") || path.ends_with("/tests.rs");
+    file || path.contains("/tests/") || test_modules(text).iter().any(|lines| lines.contains(&line))
+}
+
+/// The lines, counted from 0, of each inline module that only tests have.
+fn test_modules(text: &str) -> Vec<Range<usize>> {
     let code = layers(text).code;
-    let mut lines = code.lines();
-    let mut count = 0;
-    while let Some(line) = lines.next() {
-        if line.trim_end() != "#[cfg(test)]" {
-            continue;
+    let lines: Vec<&str> = code.lines().map(str::trim_end).collect();
+    let (mut modules, mut at) = (Vec::<Range<usize>>::new(), 0);
+    while at < lines.len() {
+        let end = lines[at..].iter().position(|line| *line == "}").map_or(lines.len(), |n| at + n);
+        let head = lines[at..end].iter().find(|line| line.starts_with(char::is_alphabetic));
+        let module = |line: &&str| line.contains("mod ") && line.contains('{');
+        if lines[at] == "#[cfg(test)]" && head.is_some_and(module) {
+            modules.push(at..end + 1);
+            at = end;
         }
-        let module: Vec<&str> = lines.clone().take_while(|line| line.trim_end() != "}").collect();
-        let head = module.iter().find(|line| line.starts_with(char::is_alphabetic));
-        if head.is_some_and(|line| line.starts_with("mod ") && line.contains('{')) {
-            count += module.len() + 2;
-            lines.nth(module.len());
-        }
+        at += 1;
     }
-    count
+    modules
 }

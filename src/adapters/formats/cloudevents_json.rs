@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::instant;
 use super::members::{Members, string};
 use crate::domain::cloud_event::{Attribute, CloudEvent, Data};
-use crate::domain::error::{Result, invalid, quoted};
+use crate::domain::error::{Error, Result, invalid, quoted};
 
 /// Reads one event: an object.
 pub fn read(text: &str) -> Result<CloudEvent> {
@@ -47,14 +47,11 @@ pub fn read_batch(text: &str) -> Result<Vec<CloudEvent>> {
 }
 
 /// Says which event of a batch is to blame.
-fn at(index: usize, error: crate::domain::error::Error) -> crate::domain::error::Error {
-    use crate::domain::error::Error;
-    match error {
-        Error::Invalid { reason, field, problem } => {
-            Error::Invalid { reason, field: format!("events[{index}].{field}"), problem }
-        }
-        other => other,
+fn at(index: usize, mut error: Error) -> Error {
+    if let Error::Invalid { field, .. } = &mut error {
+        *field = format!("events[{index}].{field}");
     }
+    error
 }
 
 fn attribute(name: &str, value: &RawValue) -> Result<Attribute> {

@@ -68,9 +68,10 @@ mod tests {
 
     #[test]
     fn times_are_read_to_the_nanosecond() {
-        let at = |text| match read("time", text).unwrap() {
-            Attribute::Timestamp(seconds, nanos) => (seconds, nanos),
-            other => panic!("{other:?}"),
+        let at = |text| {
+            let read = read("time", text).unwrap();
+            let Attribute::Timestamp(seconds, nanos) = read else { panic!("{read:?}") };
+            (seconds, nanos)
         };
 
         assert_eq!(at("1970-01-01T00:00:00Z"), (0, 0));

@@ -419,10 +419,12 @@ mod tests {
 
     fn update(words: &[&str]) -> Update {
         let words = ["potts", "issue", "update"].iter().chain(words);
-        match Cli::try_parse_from(words).unwrap().command {
-            Command::Caller(Caller::Issue(Issue { verb: Verb::Update(update), .. })) => *update,
-            other => panic!("{other:?}"),
-        }
+        let command = Cli::try_parse_from(words).unwrap().command;
+        let Command::Caller(caller) = command else { panic!("{command:?}") };
+        let Caller::Issue(Issue { verb: Verb::Update(update), .. }) = *caller else {
+            panic!("not an update")
+        };
+        *update
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 
 use crate::adapters::formats::{self, Fallback};
-use crate::cli::cloud_event::encode;
 use crate::proto::cloudevents::CloudEvent;
 
 /// A batch of a thousand messages of the largest size fits four times over; more is no message.
@@ -87,7 +86,7 @@ impl Input {
         let events = formats::read(&bytes, fallback).map_err(|error| format!("{self}: {error}"))?;
         let alone = events.len() == 1;
         let message = |(index, event)| {
-            let event = encode(event);
+            let event = CloudEvent::from(&event);
             let origin = if alone { self.to_string() } else { format!("{self}[{index}]") };
             Message { origin, bytes: event.encoded_len(), event }
         };

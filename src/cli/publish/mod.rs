@@ -112,3 +112,5 @@ async fn send(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -114,7 +114,8 @@ fn a_cursor_counts_only_when_its_lines_are_out() {
     let file = folder.path().join("cursor");
     let line = ["potts", "tail", "--cursor-file", file.to_str().unwrap()];
     let command = crate::cli::Cli::parse_from(line).command;
-    let Command::Caller(Caller::Tail(tail)) = command else { panic!("not a tail") };
+    let Command::Caller(caller) = command else { panic!("not a call") };
+    let Caller::Tail(tail) = *caller else { panic!("not a tail") };
     let mut follower = Follower::new(tail).unwrap();
     let (mut out, mut err) = (Closing(60), Vec::new());
     let mut output = Output { out: &mut out, err: &mut err };
@@ -183,7 +184,8 @@ fn a_cut_connection_is_mended_too() {
     let (telling, told) = std::sync::mpsc::channel();
     let line = ["potts", "tail", "--until-caught-up", "--json", "--address", &address.to_string()];
     let command = crate::cli::Cli::parse_from(line).command;
-    let Command::Caller(Caller::Tail(tail)) = command else { panic!("not a tail") };
+    let Command::Caller(caller) = command else { panic!("not a call") };
+    let Caller::Tail(tail) = *caller else { panic!("not a tail") };
 
     let tailing = std::thread::spawn(move || {
         let mut err = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{EventType, Issue, becomes, closed, footprint, live};
 use crate::domain::command::{At, Decide, Decision};
@@ -106,10 +106,11 @@ impl Decide for TransitionIssue {
         let transition = self.transition(old, target)?;
         let mut new = Issue::clone(old);
         for (key, value) in &self.parameters {
-            match value {
-                Value::Null => new.parameters.remove(key),
-                value => new.parameters.insert(key.clone(), value.clone()),
-            };
+            if value.is_null() {
+                new.parameters.remove(key);
+            } else {
+                new.parameters.insert(key.clone(), value.clone());
+            }
         }
         check_fields("parameters", &new.parameters)?;
         Ok(moved(at, old, new, transition.id, transition.to, COMPLETED, &self.message))

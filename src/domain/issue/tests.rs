@@ -77,10 +77,8 @@ fn decide(issue: Issue, verb: &impl Decide) -> Result<Decision> {
 }
 
 fn becomes(decision: &Decision) -> &Issue {
-    match &decision.resource {
-        Resource::Issue(issue) => issue,
-        other => panic!("{other:?}"),
-    }
+    let Resource::Issue(issue) = &decision.resource else { panic!("{:?}", decision.resource) };
+    issue
 }
 
 fn types(decision: &Decision) -> Vec<&str> {
@@ -223,7 +221,8 @@ proptest! {
         ];
         let old = issue("open");
 
-        if let Ok(decision) = decide(old.clone(), &UpdateIssue { name: name(), etag: None, edits }) {
+        let update = UpdateIssue { name: name(), etag: None, edits };
+        if let Ok(decision) = decide(old.clone(), &update) {
             let new = becomes(&decision);
             let told: BTreeMap<_, _> =
                 decision.events.iter().flat_map(|event| event.after.clone()).collect();

@@ -233,7 +233,8 @@ proptest! {
 
             prop_assert_eq!(decided.events.is_empty(), before == database);
             let ends: Vec<bool> = decided.events.iter().map(|event| event.ends_command).collect();
-            prop_assert_eq!(ends.iter().filter(|ends| **ends).count(), usize::from(!ends.is_empty()));
+            let count = ends.iter().filter(|ends| **ends).count();
+            prop_assert_eq!(count, usize::from(!ends.is_empty()));
             prop_assert_eq!(ends.last().copied().unwrap_or(true), true);
             for (name, issue) in &database.issues {
                 let old = before.issues.get(name);

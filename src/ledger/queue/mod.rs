@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::command::{Class, Command, Done};
+use super::lane::outcome_unknown;
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::name::ProjectId;
 
@@ -36,24 +37,48 @@ fn share(class: Class) -> usize {
     }
 }
 
-/// Where a command is. A caller whose deadline passes takes back only what has not started.
+/// Where a command is. A caller whose deadline passes takes back only what is not under way.
 #[derive(Debug, Default)]
 pub struct Progress(AtomicU8);
 
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const WITHDRAWN: u8 = 2;
+const DOUBTFUL: u8 = 3;
 
 impl Progress {
-    /// From now on it is carried out. False if it has been withdrawn.
-    pub fn start(&self) -> bool {
-        self.0.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
-            || self.0.load(Ordering::Acquire) == STARTED
+    fn moves(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// It is not to be carried out. False if it has started.
+    /// From now on it is carried out. False if it has been withdrawn.
+    pub fn start(&self) -> bool {
+        self.moves(QUEUED, STARTED) || self.0.load(Ordering::Acquire) != WITHDRAWN
+    }
+
+    /// An attempt has failed and left nothing behind: it waits for the next one.
+    pub fn rest(&self) {
+        self.moves(STARTED, QUEUED);
+    }
+
+    /// Its commit was cut off: it may have happened, or is known to have.
+    pub fn doubt(&self) {
+        self.moves(STARTED, DOUBTFUL);
+    }
+
+    /// It has not happened after all.
+    pub fn clear(&self) {
+        self.moves(DOUBTFUL, STARTED);
+    }
+
+    /// Whether it may have happened although nothing tells so yet.
+    pub fn is_doubtful(&self) -> bool {
+        self.0.load(Ordering::Acquire) == DOUBTFUL
+    }
+
+    /// It is not to be carried out. False if it is under way, or may have happened.
     pub fn withdraw(&self) -> bool {
-        self.0.compare_exchange(QUEUED, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.moves(QUEUED, WITHDRAWN)
     }
 }
 
@@ -69,8 +94,16 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Answers it. Nobody may be listening any more.
+    /// Answers it. Nobody may be listening any more. A refusal says that nothing was changed, so
+    /// what may have happened is never told one.
     pub fn end(self, result: Result<Done>) {
+        let result = match result {
+            Err(error) if self.progress.is_doubtful() => {
+                tracing::debug!(%error, "refused, and may have happened");
+                Err(outcome_unknown(self.command.call.request_id))
+            }
+            told => told,
+        };
         drop(self.answer.send(result));
     }
 
@@ -95,7 +128,8 @@ struct Inner {
 pub struct Queue {
     inner: Mutex<Inner>,
     arrived: Notify,
-    closed: AtomicBool,
+    /// Changes under the lock of `inner`, so that nothing comes in once it is seen.
+    closed: CancellationToken,
     drained: CancellationToken,
 }
 
@@ -112,7 +146,7 @@ impl Queue {
         Queue {
             inner: Mutex::new(inner),
             arrived: Notify::new(),
-            closed: AtomicBool::new(false),
+            closed: CancellationToken::new(),
             drained: CancellationToken::new(),
         }
     }
@@ -128,10 +162,10 @@ impl Queue {
 
     /// Takes a command in, unless the queue is full for its class or its project.
     pub fn push(&self, pending: Pending) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
+        let mut inner = self.inner();
+        if self.is_closed() {
             return Err(shutting_down());
         }
-        let mut inner = self.inner();
         if !inner.admits(&pending) {
             let retry_after = inner.retry_after(pending.command.call.request_id);
             return Err(Error::Exhausted {
@@ -151,6 +185,7 @@ impl Queue {
     pub fn put_back(&self, rest: Vec<Pending>) {
         let mut inner = self.inner();
         for pending in rest.into_iter().rev() {
+            pending.progress.rest();
             inner.count(&pending);
             inner.waiting.push_front(pending);
         }
@@ -182,8 +217,15 @@ impl Queue {
 
     /// Lets nothing in any more.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        let inner = self.inner();
+        self.closed.cancel();
+        drop(inner);
         self.arrived.notify_one();
+    }
+
+    /// Waits until nothing is let in any more.
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
     }
 
     /// Says that nothing is left and nobody takes from it any more.
@@ -198,7 +240,7 @@ impl Queue {
 
     /// Whether nothing is let in any more.
     pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.is_cancelled()
     }
 }
 

@@ -37,9 +37,9 @@ fn fill(queue: &Queue, class: Class, id: &str) -> usize {
 }
 
 fn numbers(batch: &[Pending]) -> Vec<i64> {
-    let number = |pending: &Pending| match &pending.command.verb {
-        Verb::DeleteIssue(delete) => delete.name.number,
-        _ => -1,
+    let number = |pending: &Pending| {
+        let Verb::DeleteIssue(delete) = &pending.command.verb else { return -1 };
+        delete.name.number
     };
     batch.iter().map(number).collect()
 }
@@ -142,4 +142,33 @@ fn a_command_is_withdrawn_or_started_never_both() {
 
     assert!(one.start() && !one.withdraw() && one.start());
     assert!(two.withdraw() && !two.start());
+}
+
+#[test]
+fn between_attempts_a_command_can_be_withdrawn() {
+    let one = Progress::default();
+
+    assert!(one.start() && !one.withdraw());
+    one.rest();
+    assert!(one.withdraw() && !one.start());
+}
+
+#[test]
+fn what_may_have_happened_is_never_told_a_refusal() {
+    let (answer, mut told) = oneshot::channel();
+    let pending = Pending { answer, ..command(Class::Client, "abc", 1, 1) };
+    let progress = Arc::clone(&pending.progress);
+
+    assert!(progress.start());
+    progress.doubt();
+    progress.rest();
+    assert!(!progress.withdraw() && progress.start());
+    pending.end(Err(shutting_down()));
+
+    let error = told.try_recv().unwrap().unwrap_err();
+    assert_eq!(error.reason(), Reason::OutcomeUnknown);
+    // Until it is known not to have happened.
+    progress.clear();
+    progress.rest();
+    assert!(progress.withdraw());
 }

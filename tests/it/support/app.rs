@@ -7,8 +7,8 @@ use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::project_service_client::ProjectServiceClient;
 use potts::proto::{
-    CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, Project, SubscribeRequest,
-    SubscribeResponse, subscribe_request, subscribe_response,
+    CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, ListEventsRequest, Project,
+    SubscribeRequest, SubscribeResponse, subscribe_request, subscribe_response,
 };
 use potts::server::Server;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -134,6 +134,13 @@ impl TestApp {
         self.issues().create_issue(request).await.unwrap().into_inner().issue.unwrap()
     }
 
+    /// The `seq` of the newest event; 0 in a log that is empty.
+    pub async fn head(&self) -> i64 {
+        let newest = ListEventsRequest { newest_first: true, page_size: 1, ..Default::default() };
+        let page = self.events().list_events(newest).await.unwrap().into_inner();
+        page.events.first().map_or(0, |event| event.seq)
+    }
+
     /// Follows the log from its beginning.
     pub async fn follow(&self) -> Follower {
         self.follow_from(subscribe_request::Start::FromBeginning(true)).await
@@ -201,5 +208,12 @@ impl Follower {
     /// The types of the next so many events.
     pub async fn types(&mut self, count: usize) -> Vec<String> {
         self.events(count).await.into_iter().map(|event| event.r#type).collect()
+    }
+}
+
+impl Follower {
+    /// The events that have come with the last cursor and were not looked at yet.
+    pub fn rest_of_batch(&mut self) -> Vec<Event> {
+        self.waiting.drain(..).collect()
     }
 }

@@ -3,7 +3,14 @@
 pub mod app;
 pub mod eventually;
 pub mod postgres;
+pub mod process;
+pub mod programs;
+pub mod proxy;
+pub mod told;
 
 pub use app::TestApp;
 pub use eventually::eventually;
 pub use postgres::TestDatabase;
+pub use process::Process;
+pub use proxy::Proxy;
+pub use told::told;

@@ -178,7 +178,8 @@ async fn drop_leftovers(admin: &Client) {
     let own = format!("potts_test_{}_%", std::process::id());
     let left = "select datname from pg_database where datname like 'potts_test_%' \
                 and datname not like $1 \
-                and not exists (select from pg_stat_activity a where a.datname = pg_database.datname)";
+                and not exists (select from pg_stat_activity a \
+                where a.datname = pg_database.datname)";
     for row in admin.query(left, &[&own]).await.unwrap() {
         let drop = format!("drop database if exists {}", row.get::<_, String>(0));
         // Another process may be at it.

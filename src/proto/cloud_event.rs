@@ -50,22 +50,22 @@ fn attribute(name: &str, sent: cloudevents::CloudEventAttributeValue) -> Result<
     })
 }
 
-impl From<CloudEvent> for cloudevents::CloudEvent {
-    fn from(event: CloudEvent) -> cloudevents::CloudEvent {
+impl From<&CloudEvent> for cloudevents::CloudEvent {
+    fn from(event: &CloudEvent) -> cloudevents::CloudEvent {
         let CloudEvent { id, source, spec_version, kind, attributes, data } = event;
-        let one = |(name, value)| (name, to_attribute(value));
+        let one = |(name, value): (&String, _)| (name.clone(), to_attribute(value));
         cloudevents::CloudEvent {
-            id,
-            source,
-            spec_version,
-            r#type: kind,
-            attributes: attributes.into_iter().map(one).collect(),
+            id: id.clone(),
+            source: source.clone(),
+            spec_version: spec_version.clone(),
+            r#type: kind.clone(),
+            attributes: attributes.iter().map(one).collect(),
             data: match data {
                 Data::None => None,
-                Data::Binary(bytes) => Some(cloud_event::Data::BinaryData(bytes)),
-                Data::Text(text) => Some(cloud_event::Data::TextData(text)),
+                Data::Binary(bytes) => Some(cloud_event::Data::BinaryData(bytes.clone())),
+                Data::Text(text) => Some(cloud_event::Data::TextData(text.clone())),
                 Data::Proto(type_url, value) => {
-                    let value = value.to_vec();
+                    let (type_url, value) = (type_url.clone(), value.to_vec());
                     Some(cloud_event::Data::ProtoData(prost_types::Any { type_url, value }))
                 }
             },
@@ -73,16 +73,16 @@ impl From<CloudEvent> for cloudevents::CloudEvent {
     }
 }
 
-fn to_attribute(value: Attribute) -> cloudevents::CloudEventAttributeValue {
+fn to_attribute(value: &Attribute) -> cloudevents::CloudEventAttributeValue {
     let attr = match value {
-        Attribute::Boolean(flag) => Attr::CeBoolean(flag),
-        Attribute::Integer(number) => Attr::CeInteger(number),
-        Attribute::String(text) => Attr::CeString(text),
+        Attribute::Boolean(flag) => Attr::CeBoolean(*flag),
+        Attribute::Integer(number) => Attr::CeInteger(*number),
+        Attribute::String(text) => Attr::CeString(text.clone()),
         Attribute::Bytes(bytes) => Attr::CeBytes(bytes.to_vec()),
-        Attribute::Uri(uri) => Attr::CeUri(uri),
-        Attribute::UriRef(uri) => Attr::CeUriRef(uri),
+        Attribute::Uri(uri) => Attr::CeUri(uri.clone()),
+        Attribute::UriRef(uri) => Attr::CeUriRef(uri.clone()),
         Attribute::Timestamp(seconds, nanos) => {
-            Attr::CeTimestamp(prost_types::Timestamp { seconds, nanos })
+            Attr::CeTimestamp(prost_types::Timestamp { seconds: *seconds, nanos: *nanos })
         }
     };
     cloudevents::CloudEventAttributeValue { attr: Some(attr) }
@@ -134,7 +134,7 @@ mod tests {
                 data,
             };
 
-            let bytes = cloudevents::CloudEvent::from(event.clone()).encode_to_vec();
+            let bytes = cloudevents::CloudEvent::from(&event).encode_to_vec();
             let sent = cloudevents::CloudEvent::decode(Bytes::from(bytes)).unwrap();
 
             prop_assert_eq!(CloudEvent::try_from(sent).unwrap(), event);

@@ -225,6 +225,13 @@ mod tests {
     }
 
     #[test]
+    fn times_before_1970_count_forward() {
+        let sent = to_timestamp(Timestamp::new(-1, -500_000_000).unwrap());
+
+        assert_eq!((sent.seconds, sent.nanos), (-2, 500_000_000));
+    }
+
+    #[test]
     fn spans_are_not_negative() {
         let read = |seconds, nanos| span("d", prost_types::Duration { seconds, nanos }).ok();
 

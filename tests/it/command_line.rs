@@ -1,0 +1,108 @@
+//! The command line against a real service: what people see, and how it ends.
+
+use serde_json::Value;
+
+use crate::support::TestApp;
+use crate::support::programs::{call, data_dir, potts, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_goes_through_its_life() {
+    let app = TestApp::start().await;
+    let addr = app.server.grpc_addr;
+    let does = async |words: &[&str]| {
+        let ran = call(addr, words, "").await;
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        ran.out
+    };
+
+    does(&["project", "create", "abc", "--display-name", "First"]).await;
+    does(&["project", "update", "abc", "--display-name", "Second"]).await;
+    let got: Value =
+        serde_json::from_str(&does(&["project", "get", "abc", "--json"]).await).unwrap();
+    let listed = does(&["project", "list"]).await;
+    does(&["project", "delete", "abc"]).await;
+
+    assert!(got.to_string().contains("Second"), "{got}");
+    assert!(listed.contains("Second"), "{listed}");
+    assert_eq!(call(addr, &["project", "get", "abc"], "").await.code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_goes_through_its_life() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    let addr = app.server.grpc_addr;
+    let does = async |words: &[&str]| {
+        let ran = call(addr, words, "").await;
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        ran.out
+    };
+
+    does(&["issue", "create", "abc", "Light", "--priority", "2", "--parameters", r#"{"room":7}"#])
+        .await;
+    does(&["issue", "update", "ABC-1", "--title", "Lamp", "--annotation", "team=ops"]).await;
+    does(&["issue", "transition", "ABC-1", "start"]).await;
+    does(&["issue", "close", "ABC-1", "--resolution", "withdrawn"]).await;
+    does(&["issue", "reopen", "abc-1"]).await;
+    does(&["issue", "delete", "ABC-1"]).await;
+    does(&["issue", "undelete", "ABC-1"]).await;
+    let got: Value =
+        serde_json::from_str(&does(&["issue", "get", "ABC-1", "--json"]).await).unwrap();
+    let listed = does(&["issue", "list", "abc"]).await;
+    let event = does(&["event", "get", "events/2", "--json"]).await;
+    let types = does(&["event", "types"]).await;
+
+    let text = got.to_string();
+    assert!(text.contains("Lamp") && text.contains("\"room\":7") && text.contains("ops"), "{text}");
+    assert!(listed.contains("ABC-1") && listed.contains("open"), "{listed}");
+    assert!(event.contains("issue.created"), "{event}");
+    assert!(types.contains("message.received"), "{types}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_tell_usage_refusal_and_unreachable_apart() {
+    let app = TestApp::start().await;
+    let addr = app.server.grpc_addr;
+
+    let usage = call(addr, &["issue", "fly"], "").await;
+    let refusal = call(addr, &["issue", "close", "ABC-1"], "").await;
+    let mut stranger = potts();
+    stranger.args(["project", "list", "--address", &format!("http://{addr}")]);
+    let stranger = run(&mut stranger, "").await;
+    let mut nobody = potts();
+    nobody.args(["project", "list", "--address", "http://127.0.0.1:1", "--timeout", "2s"]);
+    let nobody = run(&mut nobody, "").await;
+
+    assert_eq!(usage.code, 64, "{usage:?}");
+    assert_eq!(refusal.code, 1, "{refusal:?}");
+    assert!(refusal.err.contains("RESOURCE_NOT_FOUND"), "{refusal:?}");
+    assert_eq!(stranger.code, 1, "{stranger:?}");
+    assert!(stranger.err.contains("CREDENTIAL_INVALID"), "{stranger:?}");
+    assert_eq!(nobody.code, 69, "{nobody:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_setting_is_named_and_ends_with_78() {
+    let data = data_dir();
+    let mut serve = potts();
+    serve.args(["serve", "--ledger-lanes", "9"]).env("POTTS_DATA_DIR", data.path());
+
+    let ran = run(&mut serve, "").await;
+
+    assert_eq!(ran.code, 78, "{ran:?}");
+    assert_eq!(ran.err, "potts: POTTS_LEDGER_LANES=9: must be a number from 1 to 8\n");
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing was started");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_prints_what_is_in_force_and_masks_secrets() {
+    let mut config = potts();
+    config.args(["config", "--http-addr", "127.0.0.1:1234", "--data-dir", "/somewhere"]);
+    config.env("POTTS_ROOT_TOKEN", "hunter2hunter2hunter2");
+
+    let ran = run(&mut config, "").await;
+
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("POTTS_HTTP_ADDR=127.0.0.1:1234\n"), "{ran:?}");
+    assert!(!ran.out.contains("hunter2"), "{ran:?}");
+}

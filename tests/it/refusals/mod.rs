@@ -1,0 +1,221 @@
+//! Every refusal that the contract documents: its code, its reason, what it blames, and that it
+//! leaves nothing behind.
+
+mod cases;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use potts::proto::{
+    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason,
+};
+
+use crate::support::{TestApp, told};
+use cases::{
+    Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
+};
+
+/// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
+async fn busy() -> TestApp {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    app.project("gone").await;
+    let gone = DeleteProjectRequest { name: text("projects/gone"), ..Default::default() };
+    app.projects().delete_project(gone).await.unwrap();
+    let first = CreateIssueRequest { request_id: text(USED), ..create(|i| i.title = text("open")) };
+    app.issues().create_issue(first).await.unwrap();
+    for title in ["closed", "deleted"] {
+        app.issue("abc", title).await;
+    }
+    let close = CloseIssueRequest { name: text("ABC-2"), ..Default::default() };
+    app.issues().close_issue(close).await.unwrap();
+    let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
+    app.issues().delete_issue(delete).await.unwrap();
+    app
+}
+
+/// Makes each call and compares what it is told; nothing is left behind by any.
+async fn are_told(cases: Vec<Case>) {
+    let app = busy().await;
+    let sql = app.database.sql().await;
+    let count = "select (select count(*) from events), (select count(*) from requests),
+                        (select sum(version) from issues)::bigint,
+                        (select sum(version) from projects)::bigint";
+    let left = async || {
+        let row = sql.query_one(count, &[]).await.unwrap();
+        [0, 1, 2, 3].map(|column| row.get::<_, i64>(column))
+    };
+    let before = left().await;
+    let documented = documented();
+    let mut wrong = Vec::new();
+
+    for Case { rpc, reason, blamed, call } in cases {
+        let told = told(call(&app).await);
+        let code = documented.get(&(camel(rpc), text(reason))).map_or("none", String::as_str);
+        let expected =
+            (screaming(&format!("{:?}", told.code)), told.reason.as_str(), told.blamed());
+        let seen = (expected.0.as_str(), expected.1, expected.2.as_str());
+        if seen != (code, reason, blamed) {
+            wrong.push(format!("{rpc}: documented {:?}, told {seen:?}", (code, reason, blamed)));
+        }
+    }
+
+    assert_eq!(left().await, before, "something was left behind");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_projects_are_refused_as_documented() {
+    are_told(project_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_issues_are_refused_as_documented() {
+    are_told(issue_field_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verbs_of_issues_are_refused_as_documented() {
+    are_told(issue_verb_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_events_are_refused_as_documented() {
+    are_told(event_cases()).await;
+}
+
+const SERVICES: [&str; 3] = [
+    include_str!("../../../proto/potts/v1/project_service.proto"),
+    include_str!("../../../proto/potts/v1/issue_service.proto"),
+    include_str!("../../../proto/potts/v1/event_service.proto"),
+];
+
+/// `CreateIssue` of `create_issue`.
+fn camel(rpc: &str) -> String {
+    let upper = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    };
+    rpc.split('_').map(upper).collect()
+}
+
+/// `NOT_FOUND` of `NotFound`.
+fn screaming(camel: &str) -> String {
+    let snake = |(n, c): (usize, char)| match c.is_uppercase() && n > 0 {
+        true => format!("_{c}"),
+        false => c.to_uppercase().to_string(),
+    };
+    camel.char_indices().map(snake).collect()
+}
+
+/// The pairs of code and reason that a comment names.
+fn pairs(comment: &str) -> Vec<(String, String)> {
+    let mut code = None;
+    let mut fresh = false;
+    let mut pairs = Vec::new();
+    for word in comment.split(|c: char| !(c.is_ascii_uppercase() || c == '_')) {
+        let is_code = screaming_codes().contains(word) && !(fresh && word == "INTERNAL");
+        let reason = ErrorReason::from_str_name(&format!("ERROR_REASON_{word}"));
+        if is_code {
+            (code, fresh) = (Some(text(word)), true);
+        } else if let (Some(code), Some(_)) = (&code, reason) {
+            pairs.push((code.clone(), text(word)));
+            fresh = false;
+        }
+    }
+    pairs
+}
+
+fn screaming_codes() -> BTreeSet<String> {
+    (1..=16).map(|code| screaming(&format!("{:?}", tonic::Code::from(code)))).collect()
+}
+
+/// The code that each RPC and reason is documented with.
+fn documented() -> BTreeMap<(String, String), String> {
+    let mut documented = BTreeMap::new();
+    for proto in SERVICES {
+        let (head, service) = proto.split_once("\nservice ").unwrap();
+        let (_, comment) = head.rsplit_once("Every RPC may also answer").unwrap();
+        let (of_all, of_writes) =
+            comment.split_once("A write may also answer").unwrap_or((comment, ""));
+        let (body, _) = service.split_once("\n}\n").unwrap();
+        let mut errors = text("");
+        for line in body.lines() {
+            let line = line.trim();
+            if let Some(rpc) = line.strip_prefix("rpc ") {
+                let (rpc, _) = rpc.split_once('(').unwrap();
+                let reads =
+                    ["Get", "List", "Subscribe", "Publish"].iter().any(|r| rpc.starts_with(r));
+                let also = if reads { "" } else { of_writes };
+                let (_, own) = errors.split_once("Errors:").unwrap_or_default();
+                for (code, reason) in [own, of_all, also].into_iter().flat_map(pairs) {
+                    documented.insert((text(rpc), reason), code);
+                }
+                errors.clear();
+            } else {
+                errors.push_str(line);
+                errors.push(' ');
+            }
+        }
+    }
+    documented
+}
+
+/// What is documented and no row above provokes: for which RPC, why not, and the file and the test
+/// that do.
+const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
+    ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
+    ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
+    ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
+    ("Subscribe", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
+    ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
+    ("Subscribe", "CURSOR_AHEAD", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
+    ("Subscribe", "CURSOR_EXPIRED", "subscribe.rs", "a_cursor_before_the_oldest_event_is_refused"),
+    ("Subscribe", "LIMIT_REACHED", "subscribe.rs", "a_caller_has_a_hundred_subscriptions"),
+];
+
+/// What needs a database that fails, a full queue or a defect: provoked by the tests of faults.
+const FAULTS: &[&str] = &[
+    "DATABASE_UNAVAILABLE",
+    "SHUTTING_DOWN",
+    "OUTCOME_UNKNOWN",
+    "CONTENTION",
+    "QUEUE_FULL",
+    "INTERNAL",
+];
+
+/// What the built-in workflow cannot provoke: a transition leads from each of its open statuses to
+/// every other one. `domain/issue` decides it for workflows that are not so.
+const OF_OTHER_WORKFLOWS: &[(&str, &str)] = &[("TransitionIssue", "TRANSITION_FORBIDDEN")];
+
+#[test]
+fn every_documented_refusal_is_provoked() {
+    let cases = [project_cases(), issue_field_cases(), issue_verb_cases(), event_cases()];
+    let provoked: BTreeSet<_> =
+        cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
+    let sources = [
+        ("door.rs", include_str!("../door.rs")),
+        ("subscribe.rs", include_str!("../subscribe.rs")),
+    ];
+    for (_, _, file, test) in ELSEWHERE {
+        let (_, source) = sources.iter().find(|(name, _)| name == file).unwrap();
+        assert!(source.contains(&format!("fn {test}(")), "{file} has no {test}");
+    }
+
+    let documented = documented();
+    let missing: Vec<_> = documented
+        .keys()
+        .filter(|(rpc, reason)| {
+            let elsewhere =
+                ELSEWHERE.iter().any(|(of, what, ..)| (*of == "*" || of == rpc) && what == reason);
+            !elsewhere
+                && !FAULTS.contains(&reason.as_str())
+                && !OF_OTHER_WORKFLOWS.contains(&(rpc, reason))
+                && !provoked.contains(&(rpc.clone(), reason.clone()))
+        })
+        .collect();
+
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(documented.len() > 150, "only {} were read", documented.len());
+    assert_eq!(documented[&(text("CloseIssue"), text("INTERNAL"))], "INTERNAL");
+    assert_eq!(documented[&(text("CloseIssue"), text("SHUTTING_DOWN"))], "UNAVAILABLE");
+}
