@@ -223,7 +223,6 @@ impl Work<'_> {
             return Ok(Durable { decided, head: before.seq, before });
         }
         write(&mut tx, &world.rows).await?;
-        tx.lock_order().await?;
         let head = tx
             .append(&Append {
                 known_head: self.known_head,

@@ -202,9 +202,9 @@ impl QueryFragment<Pg> for AppendStatement<'_> {
 }
 
 /// Appends, under the order lock, and answers the head before it.
-pub(super) async fn append(conn: &mut AsyncPgConnection, append: &Append<'_>) -> Result<Seq> {
+pub(super) async fn append(mut conn: &AsyncPgConnection, append: &Append<'_>) -> Result<Seq> {
     let statement = AppendStatement::new(append);
-    let (head, stale): (i64, i64) = statement.get_result(conn).await?;
+    let (head, stale): (i64, i64) = statement.get_result(&mut conn).await?;
     if stale > 0 {
         return Err(Fault::Stale("definitions have changed".into()));
     }

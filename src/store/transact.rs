@@ -104,7 +104,7 @@ impl Session {
         let mut tx = Tx { session: self, ended: false };
         tx.conn().batch_execute("begin").await?;
         // A backend inside its commit holds the order lock to the end.
-        tx.lock_order().await?;
+        lock_order(tx.conn()).await?;
         let known = request::find(tx.conn(), calls).await?;
         tx.roll_back().await?;
         Ok(known)
@@ -195,17 +195,18 @@ impl Tx<'_> {
         project::find(self.conn(), ids).await
     }
 
-    /// Takes the order lock. A statement of its own: under READ COMMITTED only the next one sees
-    /// what the last holder appended.
-    pub async fn lock_order(&mut self) -> Result<()> {
-        let lock = OrderLock { lock: lock_order::ORDER_LOCK, _of: PhantomData };
-        lock.execute(self.conn()).await?;
-        Ok(())
-    }
-
-    /// Appends to the log, under the order lock, and answers the head before it.
+    /// Takes the order lock and appends to the log, and answers the head before it.
+    ///
+    /// Two statements, because under READ COMMITTED only one that begins after the lock is held
+    /// sees what its last holder appended; both are sent at once, which saves a round trip under
+    /// the lock. The lock is never a prepared statement: it could not be sent before it is
+    /// prepared, and the append would overtake it.
     pub async fn append(&mut self, append: &Append<'_>) -> Result<Seq> {
-        log::append(self.conn(), append).await
+        let conn = &*self.conn();
+        let lock = async { lock_order(conn).await };
+        let append = async { log::append(conn, append).await };
+        let ((), head) = tokio::try_join!(lock, append)?;
+        Ok(head)
     }
 
     /// Commits. A failure means that nobody knows whether it did.
@@ -223,7 +224,9 @@ impl Tx<'_> {
     }
 }
 
-prepared!(
-    OrderLock(lock: i64 => BigInt) -> (),
-    "select pg_advisory_xact_lock({lock})"
-);
+/// Takes the order lock, as a simple query.
+async fn lock_order(mut conn: &AsyncPgConnection) -> Result<()> {
+    let lock = format!("select pg_advisory_xact_lock({})", lock_order::ORDER_LOCK);
+    conn.batch_execute(&lock).await?;
+    Ok(())
+}

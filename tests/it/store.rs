@@ -168,7 +168,6 @@ async fn an_append_locks_few_of_fifty_partitions() {
 
     for known_head in [Seq(0), Seq(50_000)] {
         let (mut tx, resolved) = session.begin(&Resolve::default()).await.unwrap();
-        tx.lock_order().await.unwrap();
         let append = Append {
             known_head,
             now: resolved.now,
@@ -212,8 +211,11 @@ async fn events_are_neither_changed_nor_deleted() {
 async fn one_at_a_time_appends() {
     let database = TestDatabase::new().await;
     let mut session = store(&database).session();
-    let (mut tx, _) = session.begin(&Resolve::default()).await.unwrap();
-    tx.lock_order().await.unwrap();
+    store(&database).keep_partitions(Seq(0)).await.unwrap();
+    let (mut tx, resolved) = session.begin(&Resolve::default()).await.unwrap();
+    let nothing =
+        Append { known_head: Seq(0), now: resolved.now, used: &[], events: &[], requests: &[] };
+    tx.append(&nothing).await.unwrap();
 
     let other = database.sql().await;
     let free = "select pg_try_advisory_lock($1)";
