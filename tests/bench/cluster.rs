@@ -177,6 +177,7 @@ pub fn store(url: &str) -> Result<Store> {
 }
 
 /// Connects without TLS.
+#[expect(clippy::disallowed_methods, reason = "a bench has no server that would watch a task")]
 async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     drop(tokio::task::spawn(connection));
