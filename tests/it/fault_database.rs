@@ -144,8 +144,7 @@ async fn what_has_happened_is_never_denied() {
     eventually(WITHIN, queued, |text| text.contains("queued_commands 20")).await;
     // The first call runs again too, and commits nothing then. When the second batch is settled it
     // asks for definitions.
-    let again =
-        Trap { words: "from definition_versions d join", cut: Cut::Before, then_refuse: true };
+    let again = Trap { words: "d.version from unnest(", cut: Cut::Before, then_refuse: true };
     proxy.trap([at_commit(Cut::After, false), at_commit(Cut::After, false), again]);
     drop(held);
     first.await.unwrap().unwrap();
