@@ -26,13 +26,13 @@ const SUBSCRIBER: usize = 1;
 /// How long events took.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
-    /// From the call, sent when it was due, to the event.
+    /// From the call to the event.
     pub from_call: Figures,
     /// From the answer of the call; less than zero where the event came first.
     pub from_answer: Figures,
 }
 
-/// When a call was due, and when it was answered.
+/// What was updated, when it was called, and when it was answered.
 type Sent = (String, Instant, Instant);
 
 /// One publisher and one subscriber.
@@ -43,18 +43,19 @@ pub async fn run(side: &GrpcSide, span: Span) -> Result<Delivery> {
     let issues = side.issues(PUBLISHER)?;
     publishing.spawn(async move {
         let mut ticks = interval(Duration::from_secs(1) / RATE);
-        // A publisher that is held up does not lose a call: it counts from when it was due.
+        // Calls do not wait for each other: one that is slow holds no other up.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut choices = Choices::of(PUBLISHER);
         let mut calling = JoinSet::new();
         for number in 0..calls {
-            let due = ticks.tick().await;
+            ticks.tick().await;
             let name = format!("projects/{PROJECT}/issues/{}", number % ISSUES + 1);
             let issue = changed(&mut choices, name.clone());
             let mut issues = issues.clone();
             calling.spawn(async move {
+                let called = Instant::now();
                 update(&mut issues, issue).await?;
-                anyhow::Ok((name, due, Instant::now()))
+                anyhow::Ok((name, called, Instant::now()))
             });
         }
         calling.join_all().await.into_iter().collect::<Result<Vec<Sent>>>()
@@ -107,16 +108,16 @@ fn figures(
     received: BTreeMap<String, Vec<Instant>>,
     span: Span,
 ) -> Result<Delivery> {
-    sent.sort_by_key(|(_, due, _)| *due);
-    let first = sent.first().map(|(_, due, _)| *due).context("nothing was sent")?;
+    sent.sort_by_key(|(_, called, _)| *called);
+    let first = sent.first().map(|(_, called, _)| *called).context("nothing was sent")?;
     let mut turns: BTreeMap<&str, std::slice::Iter<'_, Instant>> =
         received.iter().map(|(subject, times)| (subject.as_str(), times.iter())).collect();
     let (mut from_call, mut from_answer) = (Vec::new(), Vec::new());
-    for (name, due, answered) in &sent {
+    for (name, called, answered) in &sent {
         let arrived = turns.get_mut(name.as_str()).and_then(Iterator::next);
         let arrived = *arrived.with_context(|| format!("no event of {name}"))?;
-        if *due >= first + span.warm_up {
-            from_call.push(millis(arrived - *due));
+        if *called >= first + span.warm_up {
+            from_call.push(millis(arrived - *called));
             let after = arrived.saturating_duration_since(*answered);
             let before = answered.saturating_duration_since(arrived);
             from_answer.push(millis(after) - millis(before));
