@@ -21,6 +21,8 @@ pub enum Exit {
     Unreachable = 69,
     /// The answer cannot be understood (`EX_SOFTWARE`).
     Answer = 70,
+    /// The system does not let the program begin (`EX_OSERR`).
+    System = 71,
     /// The output cannot be written (`EX_IOERR`).
     Output = 74,
 }
@@ -32,6 +34,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 64,
             Exit::Unreachable => 69,
             Exit::Answer => 70,
+            Exit::System => 71,
             Exit::Output => 74,
         })
     }
@@ -96,7 +99,7 @@ impl Failure {
         writeln!(err, "potts: {}", self.message())?;
         let Failure::Status { status, hint } = self else {
             if let Failure::NoConnection(_) = self {
-                writeln!(err, "hint: is the service running? `potts serve` starts one; ")?;
+                writeln!(err, "hint: is the service running? `potts serve` starts one;")?;
                 writeln!(err, "      --address or POTTS_ADDRESS says where it is")?;
             }
             return Ok(());

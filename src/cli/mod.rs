@@ -37,6 +37,7 @@ Exit codes:
   64  the command line is wrong, or an input cannot be read
   69  the service cannot be reached, or did not answer in time
   70  the answer of the service cannot be understood
+  71  the system does not let the program begin
   74  the output cannot be written";
 
 const SERVE_EXAMPLES: &str = "\
@@ -167,8 +168,8 @@ impl Caller {
 
 /// Says that the program could not even begin.
 pub fn failed(error: &io::Error) -> ExitCode {
-    let failure = Failure::Output(io::Error::new(error.kind(), error.to_string()));
-    end(Err(failure), &mut io::stderr())
+    let summary = format!("cannot begin: {error}");
+    end(Err(Failure::Some { exit: Exit::System, summary }), &mut io::stderr())
 }
 
 fn end(ended: Result<(), Failure>, err: &mut dyn Write) -> ExitCode {

@@ -115,10 +115,9 @@ pub(crate) mod samples {
         }
         let must = std::env::var_os("CI").is_some_and(|ci| ci == "true");
         assert!(!must, "no sample payloads at {}", root.display());
-        #[expect(clippy::print_stdout, reason = "a test that is passed over says so")]
-        {
-            println!("\nskipped: no sample payloads");
-        }
+        // Written past the capture of the test runner: what was passed over must be seen.
+        std::io::Write::write_all(&mut std::io::stdout(), b"\nskipped: no sample payloads\n")
+            .unwrap();
         None
     }
 
