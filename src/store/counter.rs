@@ -32,6 +32,8 @@ prepared!(
 );
 
 impl Table for Counter {
+    const NAME: &str = "counters";
+
     async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ProjectId>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(ProjectId::as_str).collect();
         let rows: Vec<(String, i64)> = Lock { projects, _of: PhantomData }.load(conn).await?;

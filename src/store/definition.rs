@@ -53,6 +53,8 @@ pub(super) fn version(
 }
 
 impl Table for DefinitionVersion {
+    const NAME: &str = "definition_versions";
+
     async fn lock(
         conn: &mut AsyncPgConnection,
         keys: &BTreeSet<DefinitionKey>,

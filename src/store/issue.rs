@@ -252,6 +252,8 @@ pub(super) async fn page(
 }
 
 impl Table for Issue {
+    const NAME: &str = "issues";
+
     async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<IssueName>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let numbers = keys.iter().map(|key| key.number).collect();

@@ -12,3 +12,24 @@ pub const ORDER_LOCK: i64 = 7_307_495;
 pub const MIGRATION_LOCK: i64 = 7_307_496;
 /// The advisory lock of whoever keeps house: partitions and sweeping.
 pub const KEEPER_LOCK: i64 = 7_307_497;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::counter::Counter;
+    use crate::domain::definition::DefinitionVersion;
+    use crate::domain::issue::Issue;
+    use crate::domain::message::KnownMessage;
+    use crate::domain::project::Project;
+    use crate::domain::working_set::for_each_noun;
+    use crate::store::Table;
+
+    #[test]
+    fn the_nouns_are_locked_in_the_order_of_the_tables() {
+        macro_rules! names {
+            ($($rows:ident: $noun:ident,)*) => { [$(<$noun as Table>::NAME,)*] };
+        }
+
+        assert_eq!(for_each_noun!(names), TABLES);
+    }
+}

@@ -36,6 +36,8 @@ prepared!(
 );
 
 impl Table for KnownMessage {
+    const NAME: &str = "inbound_keys";
+
     async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<MessageKey>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let keys = keys.iter().map(|key| key.digest.as_slice()).collect();

@@ -103,6 +103,8 @@ pub(super) async fn page(
 }
 
 impl Table for Project {
+    const NAME: &str = "projects";
+
     async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ProjectId>) -> Result<Vec<Self>> {
         let ids = keys.iter().map(ProjectId::as_str).collect();
         let rows: Vec<Row> = Lock { ids, _of: PhantomData }.load(conn).await?;

@@ -9,6 +9,9 @@ use crate::domain::working_set::Noun;
 
 /// A noun that has a table.
 pub trait Table: Noun {
+    /// What the table is called.
+    const NAME: &'static str;
+
     /// Locks the rows of these keys, in their order, and loads them.
     fn lock(
         conn: &mut AsyncPgConnection,

@@ -76,11 +76,6 @@ impl Session {
         Session { connector, conn: None }
     }
 
-    /// Whether there is a connection that worked when it was last used.
-    pub fn is_connected(&self) -> bool {
-        self.conn.is_some()
-    }
-
     /// Makes a connection if there is none.
     pub async fn connect(&mut self) -> Result<()> {
         if self.conn.is_none() {
