@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::access::{self, Subject};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -18,17 +19,23 @@ use super::issue::{
     UpdateIssue,
 };
 use super::message::ReceiveMessage;
-use super::name::{ActorName, MessageName, ProjectId};
+use super::name::{ActorName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
-use super::working_set::{Change, Footprint, WorkingSet};
+use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
 pub trait Decide {
-    /// The project it belongs to.
-    fn project(&self) -> &ProjectId;
+    /// What it is about, for the question who may do it.
+    fn subject(&self) -> Subject<'_>;
 
     /// The rows it needs, and the definitions.
     fn footprint(&self) -> Footprint;
+
+    /// The rows it needs besides, now that the first ones are locked: what belongs to an issue, say.
+    fn expand(&self, at: &At<'_>) -> Footprint {
+        let _ = at;
+        Footprint::default()
+    }
 
     /// Whether it changes what other commands are decided by.
     fn changes_definition(&self) -> bool {
@@ -56,6 +63,11 @@ macro_rules! verbs {
             pub fn rule(&self) -> &dyn Decide {
                 match self { $(Verb::$verb(verb) => verb,)* }
             }
+
+            /// The name of the RPC that asks for it.
+            pub fn name(&self) -> &'static str {
+                match self { $(Verb::$verb(_) => stringify!($verb),)* }
+            }
         }
     };
 }
@@ -65,6 +77,15 @@ verbs! {
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
     ReceiveMessage,
+}
+
+impl Verb {
+    /// What it does, if the caller may do it.
+    pub fn decide(&self, at: &At<'_>) -> Result<Decision> {
+        let rule = self.rule();
+        access::check(at, self.name(), rule.subject())?;
+        rule.decide(at)
+    }
 }
 
 /// Everything a decision may look at.
@@ -108,6 +129,8 @@ impl fmt::Debug for At<'_> {
 pub struct Decision {
     /// New values of rows.
     pub changes: Vec<Change>,
+    /// Rows that are no more.
+    pub gone: Vec<Gone>,
     /// What happened; empty exactly if nothing changed.
     pub events: Vec<Event>,
     /// What the caller is answered.
@@ -117,7 +140,12 @@ pub struct Decision {
 impl Decision {
     /// Nothing happens: it is so already.
     pub fn unchanged(resource: impl Into<Resource>) -> Decision {
-        Decision { changes: Vec::new(), events: Vec::new(), resource: resource.into() }
+        Decision {
+            changes: Vec::new(),
+            gone: Vec::new(),
+            events: Vec::new(),
+            resource: resource.into(),
+        }
     }
 
     /// Whether it does anything.

@@ -27,7 +27,9 @@ mod tests {
     #[test]
     fn the_nouns_are_locked_in_the_order_of_the_tables() {
         macro_rules! names {
-            ($($rows:ident: $noun:ident,)*) => { [$(<$noun as Table>::NAME,)*] };
+            ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
+                [$(<$noun as Table>::NAME,)* $(<$second as Table>::NAME,)*]
+            };
         }
 
         assert_eq!(for_each_noun!(names), TABLES);

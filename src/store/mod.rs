@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod configuration;
 mod connect;
 mod counter;
 mod definition;
@@ -18,6 +19,7 @@ mod pool;
 mod prepared;
 mod project;
 mod request;
+mod standing;
 mod stored;
 mod sweep;
 mod table;
