@@ -154,42 +154,38 @@ impl Decision {
     }
 }
 
-/// What a command was about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// A project.
-    Project(Arc<Project>),
-    /// An issue.
-    Issue(Arc<Issue>),
-    /// A message, by its name.
-    Message(MessageName),
-}
+macro_rules! resources {
+    ($($variant:ident($resource:ty) = $doc:literal, |$it:ident| $name:expr;)*) => {
+        /// What a command was about.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Resource { $(#[doc = $doc] $variant($resource),)* }
 
-impl Resource {
-    /// Its name: what a retry of the command is answered by.
-    pub fn name(&self) -> String {
-        match self {
-            Resource::Project(project) => project.id.to_string(),
-            Resource::Issue(issue) => issue.name.to_string(),
-            Resource::Message(name) => name.to_string(),
+        impl Resource {
+            /// Its name: what a retry of the command is answered by.
+            pub fn name(&self) -> String {
+                match self { $(Resource::$variant($it) => $name.to_string(),)* }
+            }
         }
-    }
+
+        $(impl From<$resource> for Resource {
+            fn from(resource: $resource) -> Resource {
+                Resource::$variant(resource)
+            }
+        }
+
+        /// Gives the resource back if it is another one.
+        impl TryFrom<Resource> for $resource {
+            type Error = Resource;
+
+            fn try_from(resource: Resource) -> std::result::Result<$resource, Resource> {
+                if let Resource::$variant(found) = resource { Ok(found) } else { Err(resource) }
+            }
+        })*
+    };
 }
 
-impl From<Arc<Project>> for Resource {
-    fn from(project: Arc<Project>) -> Resource {
-        Resource::Project(project)
-    }
-}
-
-impl From<Arc<Issue>> for Resource {
-    fn from(issue: Arc<Issue>) -> Resource {
-        Resource::Issue(issue)
-    }
-}
-
-impl From<MessageName> for Resource {
-    fn from(name: MessageName) -> Resource {
-        Resource::Message(name)
-    }
+resources! {
+    Project(Arc<Project>) = "A project.", |project| project.id;
+    Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Message(MessageName) = "A message, by its name.", |name| name;
 }
