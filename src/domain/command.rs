@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -21,6 +22,7 @@ use super::issue::{
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
@@ -76,6 +78,8 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    CreateComment, UpdateComment, DeleteComment,
+    CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
 }
 
@@ -187,5 +191,7 @@ macro_rules! resources {
 resources! {
     Project(Arc<Project>) = "A project.", |project| project.id;
     Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
+    Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
     Message(MessageName) = "A message, by its name.", |name| name;
 }

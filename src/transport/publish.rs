@@ -107,7 +107,6 @@ mod tests {
     use crate::domain::command::Resource;
     use crate::domain::error::Reason;
     use crate::domain::event::Seq;
-
     use crate::proto::ErrorReason;
 
     fn done(answer: Answer, changed: bool) -> Done {
