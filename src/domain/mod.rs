@@ -6,6 +6,7 @@
 pub mod access;
 pub mod cloud_event;
 pub mod command;
+pub mod comment;
 pub mod configuration;
 pub mod counter;
 pub mod definition;
@@ -18,6 +19,8 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod reference;
+mod remark;
 pub mod value;
 pub mod workflow;
 pub mod working_set;
