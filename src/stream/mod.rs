@@ -3,6 +3,7 @@
 //! Trusts no hint: whatever it is told, the log decides.
 
 mod batch;
+mod bells;
 mod catch_up;
 mod cursor;
 mod frame;
