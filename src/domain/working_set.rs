@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::comment::Comment;
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
 use super::name::{Principal, ProjectId};
 use super::project::Project;
+use super::reference::Reference;
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -122,6 +124,8 @@ macro_rules! for_each_noun {
             projects: Project,
             issues: Issue,
             ;
+            references: Reference,
+            comments: Comment,
             messages: KnownMessage,
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod comment;
 mod configuration;
 mod connect;
 mod counter;
@@ -18,6 +19,7 @@ mod partition;
 mod pool;
 mod prepared;
 mod project;
+mod reference;
 mod request;
 mod standing;
 mod stored;
