@@ -31,6 +31,9 @@ pub fn short(name: &str) -> String {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         ["projects", project, "issues", number] => format!("{}-{number}", project.to_uppercase()),
+        ["projects", project, "issues", number, "actions", action] => {
+            format!("{}-{number}/actions/{action}", project.to_uppercase())
+        }
         ["actors", actor] => (*actor).to_owned(),
         _ => name.to_owned(),
     }
@@ -56,6 +59,7 @@ mod tests {
     #[test]
     fn names_are_shown_as_people_say_them() {
         assert_eq!(short("projects/abc/issues/12"), "ABC-12");
+        assert_eq!(short("projects/abc/issues/12/actions/3"), "ABC-12/actions/3");
         assert_eq!(short("actors/root"), "root");
         assert_eq!(short("projects/abc"), "projects/abc");
     }

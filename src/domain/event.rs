@@ -241,7 +241,11 @@ pub fn concerns_people(kind: &str) -> bool {
 pub fn may_be_claimable(kind: &str) -> bool {
     matches!(
         kind,
-        "action.assigned" | "action.readied" | "action.released" | "action.updated"
+        "action.assigned"
+            | "action.readied"
+            | "action.released"
+            | "action.repeated"
+            | "action.updated"
     )
 }
 

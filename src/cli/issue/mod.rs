@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use prost::Message as _;
 
 use self::fields::Fields;
+pub(super) use self::fields::{Due, due};
 use super::client::{Client, Connection, request_id};
 use super::json::{parse_struct, write_line};
 use super::project::{Write, told};
