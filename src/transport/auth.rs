@@ -122,6 +122,12 @@ writes! {
     TransitionIssueRequest for "TransitionIssue",
     CloseIssueRequest for "CloseIssue",
     ReopenIssueRequest for "ReopenIssue",
+    CreateCommentRequest for "CreateComment",
+    UpdateCommentRequest for "UpdateComment",
+    DeleteCommentRequest for "DeleteComment",
+    CreateReferenceRequest for "CreateReference",
+    UpdateReferenceRequest for "UpdateReference",
+    DeleteReferenceRequest for "DeleteReference",
 }
 
 /// A write that was let in.

@@ -4,6 +4,7 @@
 //! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
+mod comments;
 mod deadline;
 mod decode;
 mod door;
@@ -17,6 +18,7 @@ mod observe;
 mod page_token;
 mod project_service;
 mod publish;
+mod references;
 mod serve;
 mod status;
 mod subscriptions;
