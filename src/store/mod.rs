@@ -6,6 +6,7 @@ mod comment;
 mod configuration;
 mod connect;
 mod counter;
+mod credential;
 mod definition;
 mod error;
 mod facts;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
+pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
@@ -51,7 +53,7 @@ use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    ActorName, CommentName, CommentParent, IssueName, ProjectId, ReferenceName, ReferenceParent,
+    CommentName, CommentParent, IssueName, Principal, ProjectId, ReferenceName, ReferenceParent,
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
@@ -113,6 +115,20 @@ impl Store {
         reader.give_back(now).await
     }
 
+    /// Whom the token of that digest lets in, disabled or not.
+    pub async fn let_in(&self, hash: &[u8; 32], deadline: Instant) -> Result<Option<LetIn>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = credential::let_in(reader.conn(), hash).await;
+        reader.give_back(found).await
+    }
+
+    /// What somebody may do; none is nobody that there is.
+    pub async fn standing(&self, who: &Principal, deadline: Instant) -> Result<Option<Standing>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = standing::find(reader.conn(), &[who]).await;
+        Ok(reader.give_back(found).await?.into_iter().next())
+    }
+
     /// A project, deleted or not.
     pub async fn project(&self, id: &ProjectId, deadline: Instant) -> Result<Option<Project>> {
         let mut reader = self.read.get(Some(deadline)).await?;
@@ -168,13 +184,6 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
-    }
-
-    /// The standing of an actor, if there is such a one.
-    pub async fn standing(&self, actor: &ActorName, deadline: Instant) -> Result<Option<Standing>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let found = standing::find(reader.conn(), &[&actor.clone().into()]).await;
-        Ok(reader.give_back(found).await?.into_iter().next())
     }
 
     /// One comment.

@@ -125,7 +125,7 @@ impl Issues {
         &self,
         request: Request<proto::CreateCommentRequest>,
     ) -> Result<Response<proto::CreateCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateComment::try_from(message)?;
         let Outcome { comment, changed, cursor, replayed } =
             self.write_comment(&admitted, verb).await?;
@@ -136,7 +136,7 @@ impl Issues {
         &self,
         request: Request<proto::GetCommentRequest>,
     ) -> Result<Response<proto::GetCommentResponse>> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let name = CommentName::parse("name", &request.into_inner().name)?;
         self.live(&caller, name.parent.issue()).await?;
         let comment = Some(encode(&self.stored_comment(&caller, &name).await?));
@@ -147,7 +147,7 @@ impl Issues {
         &self,
         request: Request<proto::ListCommentsRequest>,
     ) -> Result<Response<proto::ListCommentsResponse>> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListCommentsRequest { parent, page_size: size, page_token } =
             request.into_inner();
         let parent = CommentParent::parse("parent", &parent)?;
@@ -172,7 +172,7 @@ impl Issues {
         &self,
         request: Request<proto::UpdateCommentRequest>,
     ) -> Result<Response<proto::UpdateCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateComment::try_from(message)?;
         let Outcome { comment, changed, cursor, replayed } =
             self.write_comment(&admitted, verb).await?;
@@ -183,7 +183,7 @@ impl Issues {
         &self,
         request: Request<proto::DeleteCommentRequest>,
     ) -> Result<Response<proto::DeleteCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteComment::try_from(message)?;
         let Outcome { comment, changed, cursor, replayed } =
             self.write_comment(&admitted, verb).await?;

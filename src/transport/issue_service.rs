@@ -17,7 +17,7 @@ use crate::domain::issue::{
     CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
 };
-use crate::domain::name::{ActorName, IssueName, ProjectId};
+use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
 use crate::store::Listed;
@@ -79,7 +79,8 @@ impl Issues {
     /// Checks that there is such an actor.
     pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
         let deadline = caller.deadline;
-        let found = deadline.read(Box::pin(self.door.store.standing(actor, deadline.0))).await?;
+        let who = Principal::from(actor.clone());
+        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
         found.map(drop).ok_or_else(|| not_found(actor))
     }
 
@@ -106,7 +107,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
@@ -116,7 +117,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::GetIssueRequest>,
     ) -> Reply<proto::GetIssueResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
         let issue = Some(encode::issue(&self.known(&caller, &name).await?));
@@ -127,7 +128,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
             request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
@@ -162,7 +163,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
@@ -172,7 +173,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -182,7 +183,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UndeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -192,7 +193,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = TransitionIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
@@ -202,7 +203,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CloseIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
@@ -212,7 +213,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))

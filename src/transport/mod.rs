@@ -7,6 +7,7 @@ mod auth;
 mod comments;
 mod deadline;
 mod decode;
+mod directory;
 mod door;
 mod encode;
 mod event_service;
@@ -22,6 +23,7 @@ mod references;
 mod serve;
 mod status;
 mod subscriptions;
+mod token;
 
 pub use auth::Access;
 pub use health::Health;

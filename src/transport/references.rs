@@ -180,7 +180,7 @@ impl Issues {
         &self,
         request: Request<proto::CreateReferenceRequest>,
     ) -> Result<Response<proto::CreateReferenceResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let parent = ReferenceParent::parse("parent", &message.parent)?;
         let place = self.place(&admitted.caller, parent).await?;
         let verb = create(place, message.reference)?;
@@ -193,7 +193,7 @@ impl Issues {
         &self,
         request: Request<proto::GetReferenceRequest>,
     ) -> Result<Response<proto::GetReferenceResponse>> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let name = ReferenceName::parse("name", &request.into_inner().name)?;
         self.readable(&caller, &name.parent).await?;
         let reference = Some(encode(&self.stored_reference(&caller, &name).await?));
@@ -204,7 +204,7 @@ impl Issues {
         &self,
         request: Request<proto::ListReferencesRequest>,
     ) -> Result<Response<proto::ListReferencesResponse>> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListReferencesRequest { parent, page_size: size, page_token } =
             request.into_inner();
         let parent = ReferenceParent::parse("parent", &parent)?;
@@ -229,7 +229,7 @@ impl Issues {
         &self,
         request: Request<proto::UpdateReferenceRequest>,
     ) -> Result<Response<proto::UpdateReferenceResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let sent = message.reference.ok_or_else(|| required("reference"))?;
         let name = ReferenceName::parse("reference.name", &sent.name)?;
         let place = self.place(&admitted.caller, name.parent.clone()).await?;
@@ -243,7 +243,7 @@ impl Issues {
         &self,
         request: Request<proto::DeleteReferenceRequest>,
     ) -> Result<Response<proto::DeleteReferenceResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let name = ReferenceName::parse("name", &message.name)?;
         let place = self.place(&admitted.caller, name.parent.clone()).await?;
         let verb = DeleteReference { place, name, etag: etag(message.etag) };
