@@ -188,11 +188,7 @@ pub fn too_large(field: impl Into<String>, bound: impl std::fmt::Display) -> Err
 }
 
 /// A state that does not allow it now.
-pub fn refused(
-    reason: Reason,
-    subject: impl std::fmt::Display,
-    rule: impl Into<String>,
-) -> Error {
+pub fn refused(reason: Reason, subject: impl std::fmt::Display, rule: impl Into<String>) -> Error {
     Error::Refused { reason, subject: subject.to_string(), rule: rule.into() }
 }
 
