@@ -140,3 +140,8 @@ impl RunError {
         self.kind == RunErrorKind::LimitExceeded
     }
 }
+
+/// A value that is not of a kind that is taken there.
+pub(super) fn mismatch<T>(problem: impl Into<String>) -> Result<T, RunError> {
+    Err(RunError::new(RunErrorKind::TypeMismatch, problem))
+}

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::compare;
 use super::convert;
-use super::error::{RunError, RunErrorKind};
+use super::error::{RunError, RunErrorKind, mismatch};
 use super::function::{self, ARGS_MAX, Function};
 use super::meter::{MEMORY_MAX, Meter};
-use super::node::{BinaryOp, Chain, Head, Key, Loop, LoopKind, Node};
-use super::number;
+use super::node::{Chain, Head, Key, Loop, LoopKind, Node};
+use super::operator;
+use super::path;
 use super::text;
 use super::time;
 use super::value::{Value, Variables};
@@ -46,10 +46,6 @@ struct Run<'a> {
     meter: Meter,
 }
 
-pub(super) fn mismatch<T>(problem: impl Into<String>) -> Result<T, RunError> {
-    Err(RunError::new(RunErrorKind::TypeMismatch, problem))
-}
-
 impl<'a> Run<'a> {
     fn value(&mut self, node: &'a Node) -> Result<Value, RunError> {
         if let Some(value) = self.place(node)? {
@@ -62,29 +58,29 @@ impl<'a> Run<'a> {
             Node::Root(_) | Node::Local(_) => mismatch("a variable has no place"),
             Node::Select { of, field } => {
                 let of = self.value(of)?;
-                self.member(&of, field).cloned()
+                path::member(&of, field).cloned()
             }
             Node::Has { of, field } => {
                 let of = self.value(of)?;
-                self.has(&of, field)
+                path::has(&of, field)
             }
             Node::Index { of, key } => {
                 let (of, key) = (self.value(of)?, self.value(key)?);
-                self.item(&of, &key).cloned()
+                path::item(&of, &key).cloned()
             }
             Node::OrValue { chain, otherwise } => match self.chain(chain)? {
                 Some(value) => Ok(value),
                 None => self.value(otherwise),
             },
             Node::HasAfter { chain, field } => match self.chain(chain)? {
-                Some(value) => self.has(&value, field),
+                Some(value) => path::has(&value, field),
                 None => Ok(Value::Bool(false)),
             },
             Node::Not(of) => self.truth(of, "`!`").map(|truth| Value::Bool(!truth)),
-            Node::Negate(of) => negate(&self.value(of)?),
+            Node::Negate(of) => operator::negate(&self.value(of)?),
             Node::Binary { op, left, right } => {
                 let (left, right) = (self.value(left)?, self.value(right)?);
-                self.binary(*op, &left, &right)
+                operator::binary(&self.meter, *op, &left, &right)
             }
             Node::And(left, right) => self.logic(left, right, false),
             Node::Or(left, right) => self.logic(left, right, true),
@@ -98,13 +94,15 @@ impl<'a> Run<'a> {
             }
             Node::Map(entries) => self.map(entries),
             Node::Call { function, args } => self.call(*function, args),
-            Node::Matches { text, pattern } => match self.value(text)? {
-                Value::String(text) => {
-                    self.meter.matching(text.len(), pattern.weight())?;
-                    Ok(Value::Bool(pattern.is_match(&text)))
-                }
-                other => mismatch(format!("`matches` takes a string, not {}", other.type_name())),
-            },
+            Node::Matches { text, pattern } => {
+                let text = self.value(text)?;
+                let Value::String(text) = &text else {
+                    let found = text.type_name();
+                    return mismatch(format!("`matches` takes a string, not {found}"));
+                };
+                self.meter.matching(text.len(), pattern.weight())?;
+                Ok(Value::Bool(pattern.is_match(text)))
+            }
             Node::Loop(over) => self.over(over),
         }
     }
@@ -127,7 +125,7 @@ impl<'a> Run<'a> {
                 None => return Ok(None),
             },
             Node::Select { of, field } => match self.place(of)? {
-                Some(of) => self.member(of, field)?,
+                Some(of) => path::member(of, field)?,
                 None => return Ok(None),
             },
             Node::Has { .. }
@@ -151,10 +149,11 @@ impl<'a> Run<'a> {
     }
 
     fn truth(&mut self, node: &'a Node, what: &str) -> Result<bool, RunError> {
-        match self.value(node)? {
-            Value::Bool(truth) => Ok(truth),
-            other => mismatch(format!("{what} takes a bool, not {}", other.type_name())),
-        }
+        let value = self.value(node)?;
+        let Value::Bool(truth) = value else {
+            return mismatch(format!("{what} takes a bool, not {}", value.type_name()));
+        };
+        Ok(truth)
     }
 
     /// `&&` and `||`: one side that decides is enough, whatever is wrong with the other.
@@ -173,49 +172,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn member<'v>(&self, of: &'v Value, field: &str) -> Result<&'v Value, RunError> {
-        let Value::Map(entries) = of else {
-            let problem = format!("{} has no member {}", of.type_name(), quoted(field));
-            return mismatch(problem);
-        };
-        entries.get(field).ok_or_else(|| no_key(field))
-    }
-
-    fn has(&self, of: &Value, field: &str) -> Result<Value, RunError> {
-        match of {
-            Value::Map(entries) => Ok(Value::Bool(entries.contains_key(field))),
-            other => mismatch(format!("{} has no members", other.type_name())),
-        }
-    }
-
-    fn item<'v>(&self, of: &'v Value, key: &Value) -> Result<&'v Value, RunError> {
-        match (of, key) {
-            (Value::Map(entries), Value::String(key)) => {
-                entries.get(key).ok_or_else(|| no_key(key))
-            }
-            (Value::Map(_), key) => {
-                let problem = format!("a map has keys that are strings, not {}", key.type_name());
-                Err(RunError::new(RunErrorKind::NoSuchKey, problem))
-            }
-            (Value::List(items), key) => {
-                let whole = match key {
-                    Value::Int(at) => Some(*at),
-                    Value::Double(at) => number::exact_int(*at),
-                    _ => None,
-                };
-                let Some(at) = whole else {
-                    return mismatch(format!("a list has no place {}", key.type_name()));
-                };
-                let item = usize::try_from(at).ok().and_then(|at| items.get(at));
-                item.ok_or_else(|| {
-                    let problem = format!("a list of {} items has no item {at}", items.len());
-                    RunError::new(RunErrorKind::OutOfRange, problem)
-                })
-            }
-            (other, _) => mismatch(format!("{} has no items", other.type_name())),
-        }
-    }
-
     /// A step that may lead nowhere. Only a missing key or place is nowhere behind a plain `.`.
     fn chain(&mut self, chain: &'a Chain) -> Result<Option<Value>, RunError> {
         self.meter.take(1)?;
@@ -227,10 +183,10 @@ impl<'a> Run<'a> {
             },
         };
         let found = match &chain.key {
-            Key::Field(field) => self.member(&of, field),
+            Key::Field(field) => path::member(&of, field),
             Key::Index(key) => {
                 let key = self.value(key)?;
-                self.item(&of, &key)
+                path::item(&of, &key)
             }
         };
         match found {
@@ -244,12 +200,10 @@ impl<'a> Run<'a> {
         self.meter.make_map(entries.len())?;
         let mut map = BTreeMap::new();
         for (key, value) in entries {
-            let key = match self.value(key)? {
-                Value::String(key) => key,
-                other => {
-                    let found = other.type_name();
-                    return mismatch(format!("a key of a map must be a string, not {found}"));
-                }
+            let key = self.value(key)?;
+            let Value::String(key) = key else {
+                let found = key.type_name();
+                return mismatch(format!("a key of a map must be a string, not {found}"));
             };
             let value = self.value(value)?;
             if map.contains_key(&key) {
@@ -259,49 +213,6 @@ impl<'a> Run<'a> {
             map.insert(key, value);
         }
         Ok(Value::Map(Arc::new(map)))
-    }
-
-    fn binary(&self, op: BinaryOp, left: &Value, right: &Value) -> Result<Value, RunError> {
-        let meter = &self.meter;
-        match op {
-            BinaryOp::Equal => compare::equal(meter, left, right).map(Value::Bool),
-            BinaryOp::NotEqual => Ok(Value::Bool(!compare::equal(meter, left, right)?)),
-            BinaryOp::Less
-            | BinaryOp::LessOrEqual
-            | BinaryOp::Greater
-            | BinaryOp::GreaterOrEqual => {
-                let Some(order) = compare::order(meter, left, right)? else {
-                    return no_operator(op, left, right);
-                };
-                Ok(Value::Bool(order.is_some_and(|order| match op {
-                    BinaryOp::Less => order.is_lt(),
-                    BinaryOp::LessOrEqual => order.is_le(),
-                    BinaryOp::Greater => order.is_gt(),
-                    _ => order.is_ge(),
-                })))
-            }
-            BinaryOp::In => match right {
-                Value::List(items) => {
-                    for item in items.iter() {
-                        meter.take(1)?;
-                        if compare::equal(meter, left, item)? {
-                            return Ok(Value::Bool(true));
-                        }
-                    }
-                    Ok(Value::Bool(false))
-                }
-                Value::Map(entries) => Ok(Value::Bool(match left {
-                    Value::String(key) => entries.contains_key(key),
-                    _ => false,
-                })),
-                _ => no_operator(op, left, right),
-            },
-            BinaryOp::Add
-            | BinaryOp::Subtract
-            | BinaryOp::Multiply
-            | BinaryOp::Divide
-            | BinaryOp::Remainder => arithmetic(meter, op, left, right),
-        }
     }
 
     fn call(&mut self, function: Function, given: &'a [Node]) -> Result<Value, RunError> {
@@ -352,12 +263,12 @@ impl<'a> Run<'a> {
         let slot = self.locals.len();
         let range = self.value(&over.range)?;
         self.locals.push(Value::Null);
-        let result = match &range {
-            Value::List(items) => self.each(over, slot, items.iter().cloned()),
-            Value::Map(entries) => {
-                self.each(over, slot, entries.keys().map(|key| Value::String(key.clone())))
-            }
-            other => mismatch(format!("a loop takes a list or a map, not {}", other.type_name())),
+        let result = if let Value::List(items) = &range {
+            self.each(over, slot, items.iter().cloned())
+        } else if let Value::Map(entries) = &range {
+            self.each(over, slot, entries.keys().map(|key| Value::String(key.clone())))
+        } else {
+            mismatch(format!("a loop takes a list or a map, not {}", range.type_name()))
         };
         self.locals.truncate(slot);
         result
@@ -413,58 +324,4 @@ impl<'a> Run<'a> {
             (None, LoopKind::Filter | LoopKind::Map) => Ok(Value::List(Arc::new(kept))),
         }
     }
-}
-
-fn no_key(key: &str) -> RunError {
-    RunError::new(RunErrorKind::NoSuchKey, format!("there is no key {}", quoted(key)))
-}
-
-fn no_operator<T>(op: BinaryOp, left: &Value, right: &Value) -> Result<T, RunError> {
-    let (left, right) = (left.type_name(), right.type_name());
-    mismatch(format!("`{op}` does not take {left} and {right}"))
-}
-
-fn negate(value: &Value) -> Result<Value, RunError> {
-    match value {
-        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or_else(|| {
-            let problem = format!("-({number}) does not fit into 64 bits");
-            RunError::new(RunErrorKind::Overflow, problem)
-        }),
-        Value::Double(number) => Ok(Value::Double(-number)),
-        other => mismatch(format!("`-` takes a number, not {}", other.type_name())),
-    }
-}
-
-fn arithmetic(meter: &Meter, op: BinaryOp, left: &Value, right: &Value) -> Result<Value, RunError> {
-    let done = match (op, left, right) {
-        (_, Value::Int(a), Value::Int(b)) => return number::ints(op, *a, *b),
-        (_, Value::Double(a), Value::Double(b)) => number::doubles(op, *a, *b),
-        (_, Value::Int(a), Value::Double(b)) => number::doubles(op, number::double(*a), *b),
-        (_, Value::Double(a), Value::Int(b)) => number::doubles(op, *a, number::double(*b)),
-        (BinaryOp::Add, Value::String(a), Value::String(b)) => {
-            return text::concat(meter, a, b);
-        }
-        (BinaryOp::Add, Value::List(a), Value::List(b)) => {
-            meter.make_list(a.len().saturating_add(b.len()))?;
-            Some(a.iter().chain(b.iter()).cloned().collect())
-        }
-        (BinaryOp::Add, Value::Timestamp(at), Value::Duration(span))
-        | (BinaryOp::Add, Value::Duration(span), Value::Timestamp(at)) => {
-            Some(time::instant(at.checked_add(*span).ok())?)
-        }
-        (BinaryOp::Add, Value::Duration(a), Value::Duration(b)) => {
-            Some(time::span(a.checked_add(*b))?)
-        }
-        (BinaryOp::Subtract, Value::Timestamp(a), Value::Timestamp(b)) => {
-            Some(time::span(Some(a.duration_since(*b)))?)
-        }
-        (BinaryOp::Subtract, Value::Timestamp(at), Value::Duration(span)) => {
-            Some(time::instant(at.checked_sub(*span).ok())?)
-        }
-        (BinaryOp::Subtract, Value::Duration(a), Value::Duration(b)) => {
-            Some(time::span(a.checked_sub(*b))?)
-        }
-        _ => None,
-    };
-    done.map_or_else(|| no_operator(op, left, right), Ok)
 }

@@ -76,7 +76,11 @@ const TEXT_TO_TEXT: &[Overload] = &[(&[Kind::String], Kind::String)];
 const TEXT_IN_TEXT: &[Overload] = &[(&[Kind::String, Kind::String], Kind::Bool)];
 const OF_DATE: &[Overload] =
     &[(&[Kind::Timestamp], Kind::Int), (&[Kind::Timestamp, Kind::String], Kind::Int)];
-const OF_TIME: &[Overload] = &[OF_DATE[0], OF_DATE[1], (&[Kind::Duration], Kind::Int)];
+const OF_TIME: &[Overload] = &[
+    (&[Kind::Timestamp], Kind::Int),
+    (&[Kind::Timestamp, Kind::String], Kind::Int),
+    (&[Kind::Duration], Kind::Int),
+];
 
 /// The most arguments that a function takes, its target among them.
 pub(super) const ARGS_MAX: usize = 4;

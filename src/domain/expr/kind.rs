@@ -73,34 +73,33 @@ impl Kind {
     }
 }
 
-const NUMBERS: [Overload; 4] = [
-    (&[Kind::Int, Kind::Int], Kind::Int),
-    (&[Kind::Int, Kind::Double], Kind::Double),
-    (&[Kind::Double, Kind::Int], Kind::Double),
-    (&[Kind::Double, Kind::Double], Kind::Double),
-];
-const ADD: [Overload; 9] = [
-    NUMBERS[0],
-    NUMBERS[1],
-    NUMBERS[2],
-    NUMBERS[3],
+const INTS: Overload = (&[Kind::Int, Kind::Int], Kind::Int);
+const INT_DOUBLE: Overload = (&[Kind::Int, Kind::Double], Kind::Double);
+const DOUBLE_INT: Overload = (&[Kind::Double, Kind::Int], Kind::Double);
+const DOUBLES: Overload = (&[Kind::Double, Kind::Double], Kind::Double);
+const NUMBERS: &[Overload] = &[INTS, INT_DOUBLE, DOUBLE_INT, DOUBLES];
+const ADD: &[Overload] = &[
+    INTS,
+    INT_DOUBLE,
+    DOUBLE_INT,
+    DOUBLES,
     (&[Kind::String, Kind::String], Kind::String),
     (&[Kind::List, Kind::List], Kind::List),
     (&[Kind::Timestamp, Kind::Duration], Kind::Timestamp),
     (&[Kind::Duration, Kind::Timestamp], Kind::Timestamp),
     (&[Kind::Duration, Kind::Duration], Kind::Duration),
 ];
-const SUBTRACT: [Overload; 7] = [
-    NUMBERS[0],
-    NUMBERS[1],
-    NUMBERS[2],
-    NUMBERS[3],
+const SUBTRACT: &[Overload] = &[
+    INTS,
+    INT_DOUBLE,
+    DOUBLE_INT,
+    DOUBLES,
     (&[Kind::Timestamp, Kind::Timestamp], Kind::Duration),
     (&[Kind::Timestamp, Kind::Duration], Kind::Timestamp),
     (&[Kind::Duration, Kind::Duration], Kind::Duration),
 ];
-const REMAINDER: [Overload; 1] = [NUMBERS[0]];
-const ORDER: [Overload; 8] = [
+const REMAINDER: &[Overload] = &[INTS];
+const ORDER: &[Overload] = &[
     (&[Kind::Int, Kind::Int], Kind::Bool),
     (&[Kind::Int, Kind::Double], Kind::Bool),
     (&[Kind::Double, Kind::Int], Kind::Bool),
@@ -110,23 +109,23 @@ const ORDER: [Overload; 8] = [
     (&[Kind::Timestamp, Kind::Timestamp], Kind::Bool),
     (&[Kind::Duration, Kind::Duration], Kind::Bool),
 ];
-const IN: [Overload; 2] =
-    [(&[Kind::Any, Kind::List], Kind::Bool), (&[Kind::Any, Kind::Map], Kind::Bool)];
+const IN: &[Overload] =
+    &[(&[Kind::Any, Kind::List], Kind::Bool), (&[Kind::Any, Kind::Map], Kind::Bool)];
 
 /// What an operator gives for these kinds; none if it takes no such values.
 pub(super) fn binary(op: BinaryOp, left: Kind, right: Kind) -> Option<Kind> {
     let overloads: &[Overload] = match op {
-        BinaryOp::Add => &ADD,
-        BinaryOp::Subtract => &SUBTRACT,
-        BinaryOp::Multiply | BinaryOp::Divide => &NUMBERS,
-        BinaryOp::Remainder => &REMAINDER,
+        BinaryOp::Add => ADD,
+        BinaryOp::Subtract => SUBTRACT,
+        BinaryOp::Multiply | BinaryOp::Divide => NUMBERS,
+        BinaryOp::Remainder => REMAINDER,
         BinaryOp::Equal | BinaryOp::NotEqual => {
             return left.may_equal(right).then_some(Kind::Bool);
         }
         BinaryOp::Less | BinaryOp::LessOrEqual | BinaryOp::Greater | BinaryOp::GreaterOrEqual => {
-            &ORDER
+            ORDER
         }
-        BinaryOp::In => &IN,
+        BinaryOp::In => IN,
     };
     choose(overloads, &[left, right])
 }

@@ -192,7 +192,9 @@ impl Lowering<'_> {
         let field = Arc::from(field);
         Ok(match self.container(of)? {
             Head::Value(of) if !optional => Lowered::Value(Node::Select { of, field }, Kind::Any),
-            of => Lowered::Chain(Chain { of, key: Key::Field(field), strict: !optional }),
+            of @ (Head::Value(_) | Head::Chain(_)) => {
+                Lowered::Chain(Chain { of, key: Key::Field(field), strict: !optional })
+            }
         })
     }
 
@@ -201,7 +203,9 @@ impl Lowering<'_> {
         let key = self.node(key)?;
         Ok(match of {
             Head::Value(of) if !optional => Lowered::Value(Node::Index { of, key }, Kind::Any),
-            of => Lowered::Chain(Chain { of, key: Key::Index(key), strict: false }),
+            of @ (Head::Value(_) | Head::Chain(_)) => {
+                Lowered::Chain(Chain { of, key: Key::Index(key), strict: false })
+            }
         })
     }
 

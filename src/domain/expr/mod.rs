@@ -21,7 +21,9 @@ mod lower;
 mod meter;
 mod node;
 mod number;
+mod operator;
 mod parse;
+mod path;
 mod pattern;
 mod scan;
 mod syntax;
@@ -93,13 +95,12 @@ impl Program {
 
     /// Evaluates a condition: anything but a bool is `TYPE_MISMATCH`.
     pub fn holds(&self, variables: &Variables, fuel: u64) -> Result<bool, RunError> {
-        match self.evaluate(variables, fuel)? {
-            Value::Bool(holds) => Ok(holds),
-            other => {
-                let problem = format!("a condition must give a bool, not {}", other.type_name());
-                Err(RunError::new(RunErrorKind::TypeMismatch, problem))
-            }
-        }
+        let value = self.evaluate(variables, fuel)?;
+        let Value::Bool(holds) = value else {
+            let found = value.type_name();
+            return error::mismatch(format!("a condition must give a bool, not {found}"));
+        };
+        Ok(holds)
     }
 }
 

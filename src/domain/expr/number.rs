@@ -20,6 +20,15 @@ pub(super) fn exact_int(double: f64) -> Option<i64> {
     truncated(double).filter(|_| double.fract() == 0.0)
 }
 
+/// The whole number that a value is.
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    if let Value::Double(double) = value {
+        return exact_int(*double);
+    }
+    let Value::Int(int) = value else { return None };
+    Some(*int)
+}
+
 /// The double next to an int.
 #[expect(clippy::cast_precision_loss, reason = "a double is asked for")]
 pub(super) fn double(int: i64) -> f64 {

@@ -170,9 +170,9 @@ fn binary(name: &str) -> Option<BinaryOp> {
 
 fn read_loop(fold: ComprehensionExpr) -> Result<Syntax, CompileError> {
     let strange = || unsupported("there is no such loop");
-    let call = |tree: IdedExpr| match tree.expr {
-        Expr::Call(call) => Some((call.func_name, call.args)),
-        _ => None,
+    let call = |tree: IdedExpr| {
+        let Expr::Call(call) = tree.expr else { return None };
+        Some((call.func_name, call.args))
     };
     let (step, mut args) = call(fold.loop_step).ok_or_else(strange)?;
     let (kind, filter, body) = match (fold.accu_init.expr, step.as_str()) {
@@ -210,8 +210,6 @@ fn read_loop(fold: ComprehensionExpr) -> Result<Syntax, CompileError> {
 }
 
 fn only_item(tree: IdedExpr) -> Option<IdedExpr> {
-    match tree.expr {
-        Expr::List(ListExpr { mut elements, .. }) if elements.len() == 1 => elements.pop(),
-        _ => None,
-    }
+    let Expr::List(ListExpr { mut elements, .. }) = tree.expr else { return None };
+    elements.pop().filter(|_| elements.is_empty())
 }
