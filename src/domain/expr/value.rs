@@ -43,6 +43,7 @@ impl Value {
             Value::Null => "null",
             Value::Bool(_) => "a bool",
             Value::Int(_) => "an int",
+            Value::Double(number) if number.is_nan() => "not a number",
             Value::Double(_) => "a double",
             Value::String(_) => "a string",
             Value::List(_) => "a list",

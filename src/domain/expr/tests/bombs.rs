@@ -15,6 +15,9 @@ fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
 
 /// `before` and `after` around `middle`, as often as the longest source allows.
 fn filled(before: &str, middle: &str, after: &str) -> String {
+    if before.is_empty() && after.is_empty() {
+        return middle.to_owned();
+    }
     let times = (SOURCE_BYTES_MAX - middle.len()) / (before.len() + after.len());
     format!("{}{middle}{}", before.repeat(times), after.repeat(times))
 }

@@ -60,11 +60,16 @@ fn comparing_is_exact_and_of_like_with_like() {
         "event.data.none == null && event.data.count != null && null == null",
         "event.data.nested == {'deep': {'x': 1}}",
         "event.data.count != event.type",
-        "double('NaN') != double('NaN') && !(double('NaN') < 1.0) && !(1 > double('NaN'))",
+        "double('NaN') != double('NaN')",
     ]);
     all_fail(
         RunErrorKind::TypeMismatch,
-        &["event.data.count < event.type", "event.data.tags < event.data.tags"],
+        &[
+            "event.data.count < event.type",
+            "event.data.tags < event.data.tags",
+            "double('NaN') < 1.0",
+            "1 >= double('NaN')",
+        ],
     );
     all_refused(
         Detail::TypeMismatch,
