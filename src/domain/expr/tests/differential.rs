@@ -227,8 +227,7 @@ impl Choices {
                 format!("{range}.{call}({name}, {body})")
             }
             _ => {
-                let pattern =
-                    self.one(&["'^a'", "'a+b'", "'[^a]$'", "''", "'(b|ä)+'"]);
+                let pattern = self.one(&["'^a'", "'a+b'", "'[^a]$'", "''", "'(b|ä)+'"]);
                 format!("{}.matches({pattern})", self.operand(Draw::Text, depth))
             }
         }
