@@ -27,7 +27,7 @@ const PAGE_SIZE_DEFAULT: usize = 50;
 const PAGE_SIZE_MAX: usize = 1000;
 
 /// An etag, if one was sent.
-fn etag(sent: String) -> Option<String> {
+pub(super) fn etag(sent: String) -> Option<String> {
     (!sent.is_empty()).then_some(sent)
 }
 

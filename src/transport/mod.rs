@@ -5,6 +5,7 @@
 
 mod action;
 mod auth;
+mod comments;
 mod deadline;
 mod decode;
 mod directory;
@@ -19,6 +20,7 @@ mod observe;
 mod page_token;
 mod project_service;
 mod publish;
+mod references;
 mod serve;
 mod status;
 mod subscriptions;
