@@ -29,3 +29,4 @@ mod store;
 mod subscribe;
 mod support;
 mod tour;
+mod work;

@@ -7,6 +7,7 @@ pub mod process;
 pub mod programs;
 pub mod proxy;
 pub mod told;
+pub mod work;
 
 pub use app::TestApp;
 pub use eventually::eventually;
