@@ -22,7 +22,7 @@ pub const ROWS_MAX: usize = 200;
 /// A command of the service that takes longer is given up, and tried again with the next look.
 const COMMAND_MAX: Duration = Duration::from_secs(30);
 /// A look at the tables that takes longer is given up.
-const LOOK_MAX: Duration = Duration::from_secs(20);
+const LOOK_MAX: Duration = Duration::from_secs(10);
 /// About how many bytes a row takes that a command names.
 const ROW_BYTES: usize = 64;
 

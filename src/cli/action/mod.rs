@@ -74,7 +74,7 @@ Examples:
 const ATTEMPTS_EXAMPLES: &str = "\
 Examples:
   potts action attempts ABC-12/actions/3
-  potts action attempts ABC-12/actions/3 --limit 1 --json";
+  potts action attempts ABC-12/actions/3 --limit 10 --json";
 
 /// Add, claim and finish actions.
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! Reading actions and attempts without locking them.
+//! Listing actions.
 //!
 //! The row of an action and its place lie in different tables, so they are read in one snapshot.
 
@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use diesel::sql_types::{Array, BigInt, Bool, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::Instant;
 
-use super::{attempt, find};
-use crate::domain::action::{Action, Attempt, State};
+use super::find;
+use crate::domain::action::{Action, State};
 use crate::domain::event::Seq;
 use crate::domain::name::{ActionName, ActorName, GroupName, IssueName, ProjectId};
 use crate::domain::people::{Role, Standing};
@@ -103,7 +103,10 @@ prepared!(
 );
 
 /// The names of a page.
-async fn page(conn: &mut AsyncPgConnection, query: &ActionQuery<'_>) -> Result<Vec<ActionName>> {
+async fn page(
+    conn: &mut AsyncPgConnection,
+    query: &ActionQuery<'_>,
+) -> Result<BTreeSet<ActionName>> {
     let ActionQuery { of, filter, reader, after, limit } = query;
     let ActionFilter { states, assignee, action_type } = filter;
     let (project, issue) = match of {
@@ -136,20 +139,6 @@ pub(super) fn name((project, issue, number): (String, i64, i64)) -> ActionName {
 }
 
 impl Store {
-    /// Those of these actions that exist, in the order of their names.
-    pub async fn actions(&self, names: &[ActionName], deadline: Instant) -> Result<Vec<Action>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let found = async {
-            conn.batch_execute("begin isolation level repeatable read read only").await?;
-            let found = find(conn, names).await?;
-            conn.batch_execute("commit").await?;
-            Ok(found)
-        };
-        let found = found.await;
-        reader.give_back(found).await
-    }
-
     /// A page of actions by issue and number; with `known_head` also the end of the log in the same
     /// snapshot.
     pub async fn list_actions(
@@ -170,18 +159,5 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
-    }
-
-    /// Attempts at an action that have ended, from the newest on that is older than `before`.
-    pub async fn attempts(
-        &self,
-        action: &ActionName,
-        before: i64,
-        limit: i64,
-        deadline: Instant,
-    ) -> Result<Vec<Attempt>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let page = attempt::page(reader.conn(), action, before, limit).await;
-        reader.give_back(page).await
     }
 }

@@ -26,8 +26,8 @@ impl Actions {
     /// An action, of whatever issue.
     pub async fn stored(&self, caller: &Caller, name: &ActionName) -> Result<Action> {
         let (store, deadline) = (&self.door.store, caller.deadline);
-        let found = deadline.read(Box::pin(store.actions(std::slice::from_ref(name), deadline.0)));
-        found.await?.into_iter().next().ok_or_else(|| not_found(name))
+        let found = deadline.read(Box::pin(store.action(name, deadline.0))).await?;
+        found.ok_or_else(|| not_found(name))
     }
 
     /// An issue that is there and that the caller may see.
@@ -54,8 +54,8 @@ impl Actions {
             .collect::<Result<_>>()
             .map_err(|error| Error::Internal(error.into()))?;
         let (store, deadline) = (&self.door.store, caller.deadline);
-        let actions: Vec<ActionName> = claims.iter().map(|claim| claim.action.clone()).collect();
-        let found = deadline.read(Box::pin(store.actions(&actions, deadline.0))).await?;
+        let actions = claims.iter().map(|claim| claim.action.clone()).collect();
+        let found = deadline.read(Box::pin(store.actions_named(&actions, deadline.0))).await?;
         let held = claims.iter().filter_map(|claim| {
             let action = found.iter().find(|action| action.name == claim.action)?;
             let lease = action.place.lease()?;
@@ -107,7 +107,7 @@ impl Actions {
         Ok(proto::ListActionsResponse { actions, next_page_token, cursor })
     }
 
-    /// A page of attempts, newest first: the one that goes on leads the first page.
+    /// A page of attempts: the one that goes on ends the last page.
     pub async fn attempts(
         &self,
         caller: &Caller,
@@ -117,18 +117,23 @@ impl Actions {
         let name = ActionName::parse("parent", &parent)?;
         let size = page_size(size)?;
         let list = List::of("ListAttempts", caller.name.as_str()).with(name.to_string());
-        let before = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
 
         let action = self.seen(caller, &name).await?;
         let (store, deadline) = (&self.door.store, caller.deadline);
         let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let reading = store.attempts(&name, before.unwrap_or(i64::MAX), limit, deadline.0);
+        let reading = store.attempts(&name, after.unwrap_or(0), limit, deadline.0);
         let ended = deadline.read(Box::pin(reading)).await?;
 
-        let open = encode::open_attempt(&action).filter(|_| before.is_none());
-        let open = open.into_iter().map(|attempt| (action.attempt, attempt));
-        let ended = ended.iter().map(|row| (row.name.number, encode::attempt(row)));
-        let (rows, more) = fit(open.chain(ended).collect(), size, |(_, row)| row.encoded_len());
+        let mut rows: Vec<_> =
+            ended.iter().map(|row| (row.name.number, encode::attempt(row))).collect();
+        if rows.len() <= size {
+            // One that has ended since the action was read is among those that have.
+            let known = rows.iter().any(|(number, _)| *number == action.attempt);
+            let open = encode::open_attempt(&action).filter(|_| !known);
+            rows.extend(open.map(|attempt| (action.attempt, attempt)));
+        }
+        let (rows, more) = fit(rows, size, |(_, row)| row.encoded_len());
         let last = rows.last().map(|(number, _)| *number).filter(|_| more);
         let next_page_token =
             last.map(|number| list.token(&number_key(number))).unwrap_or_default();

@@ -37,6 +37,10 @@ pub fn named(issue: i64, number: i64) -> String {
 }
 
 impl TestApp {
+    pub fn actions(&self) -> ActionServiceClient<Door> {
+        self.root().actions()
+    }
+
     /// With the project `projects/abc`, and so many issues in it.
     pub async fn with_issues(count: usize) -> TestApp {
         let app = TestApp::start().await;
@@ -52,8 +56,13 @@ impl TestApp {
         Hand(self.door.clone())
     }
 
-    /// The actor `actors/{id}`, made behind the back of the service, with a role in `projects/abc`.
+    /// The actor `actors/{id}`, with a role in `projects/abc`.
     pub async fn hand(&self, id: &str, kind: &str, role: &str) -> Hand {
+        self.hand_in("abc", id, kind, role).await
+    }
+
+    /// The actor `actors/{id}`, made behind the back of the service, with a role in a project.
+    pub async fn hand_in(&self, project: &str, id: &str, kind: &str, role: &str) -> Hand {
         // The form of tokens that the service draws.
         let drawn: String = format!("{id:x<43}").chars().take(43).collect();
         let token = format!("potts_{drawn}");
@@ -62,7 +71,7 @@ impl TestApp {
             "insert into actors values ('actors/{id}', gen_random_uuid(), 1, potts_now(),
                  potts_now(), 'actors/root', '{kind}', '{id}', '', '', '{{}}', '', 'ACTIVE',
                  false, null);
-             insert into members values ('abc', '{id}', gen_random_uuid(), 1, potts_now(),
+             insert into members values ('{project}', '{id}', gen_random_uuid(), 1, potts_now(),
                  potts_now(), 'actors/root', 'actors/{id}', '{role}');
              update definition_versions set version = version + 1 where kind = 'people'"
         );

@@ -37,7 +37,7 @@ async fn a_worker_that_says_nothing_loses_its_claim() {
     assert_eq!(stale.metadata("current"), anew.fence.to_string());
     assert_eq!(done.action.unwrap().state(), ActionState::Succeeded);
     let states = attempts(&root, &held.name).await;
-    assert_eq!(states, [AttemptState::Succeeded, AttemptState::Lost]);
+    assert_eq!(states, [AttemptState::Lost, AttemptState::Succeeded]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn what_is_given_back_keeps_its_place_and_counts_no_failure() {
     assert_eq!(place(&first.action.unwrap()), READY);
     assert_eq!(next.name, held.name);
     let states = attempts(&root, &held.name).await;
-    assert_eq!(states, [AttemptState::Open, AttemptState::Released]);
+    assert_eq!(states, [AttemptState::Released, AttemptState::Open]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

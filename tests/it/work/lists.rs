@@ -110,7 +110,7 @@ async fn who_may_not_read_the_project_finds_no_actions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attempts_are_listed_newest_first_page_by_page() {
+async fn attempts_are_listed_by_number_page_by_page() {
     let app = TestApp::with_issues(1).await;
     app.action(1, "Do it").await;
     let root = app.root();
@@ -134,7 +134,7 @@ async fn attempts_are_listed_newest_first_page_by_page() {
     }
 
     let expected: Vec<String> =
-        (1..=5).rev().map(|number| format!("{}/attempts/{number}", named(1, 1))).collect();
+        (1..=5).map(|number| format!("{}/attempts/{number}", named(1, 1))).collect();
     assert_eq!(numbers, expected);
 }
 
