@@ -19,6 +19,7 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod schema;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

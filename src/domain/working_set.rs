@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::configuration::{Configuration, Usage, UsageOf};
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
@@ -61,6 +62,18 @@ impl<N: Noun> Rows<N> {
     pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
         let row = self.0.get(key);
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// Adds rows that were loaded later; those that are here already stay.
+    pub fn add(&mut self, later: Rows<N>) {
+        for (key, row) in later.0 {
+            self.0.entry(key).or_insert(row);
+        }
+    }
+
+    /// Whether a row was loaded or found absent.
+    pub fn has(&self, key: &N::Key) -> bool {
+        self.0.contains_key(key)
     }
 
     /// The value as it was loaded.
@@ -120,6 +133,7 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            configurations: Configuration,
             issues: Issue,
             ;
             messages: KnownMessage,
@@ -138,6 +152,8 @@ macro_rules! working_set {
         #[derive(Debug, Default)]
         pub struct WorkingSet {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+            /// What was asked about the use of configuration.
+            pub usage: BTreeMap<UsageOf, Usage>,
         }
 
         /// The rows that commands need.
@@ -149,6 +165,8 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// What is asked about the use of configuration, under the lock of its definition.
+            pub usage: BTreeSet<UsageOf>,
         }
 
         /// The new value of a row.
@@ -188,6 +206,7 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.usage.extend(other.usage);
             }
         }
     };

@@ -15,6 +15,7 @@ use super::definitions::Cache;
 use super::health::Health;
 use super::queue::{Pending, Queue, shutting_down};
 use super::remedy::{Failures, Remedy};
+use crate::domain::configuration::Configuration;
 use crate::domain::counter::Counter;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::error::{Error, Reason};
@@ -342,6 +343,7 @@ async fn begin<'a, 'c>(
     used.retain(|(key, _)| !footprint.definitions.contains(key));
     let definitions = cache.definitions();
     let second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
+    look_up_usage(&mut tx, &second, &mut rows).await?;
     lock_second(&mut tx, &second, &mut rows).await?;
     let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
@@ -358,6 +360,24 @@ async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet
         };
     }
     Ok(for_each_noun!(lock_all))
+}
+
+/// Looks up who uses the configuration that a command is about to change, and locks the issues that
+/// are to move. Nothing of the second step is locked yet, and the definition is: so only a batch
+/// that locked other issues before can meet another one that waits for it.
+async fn look_up_usage(
+    tx: &mut Tx<'_>,
+    footprint: &Footprint,
+    rows: &mut WorkingSet,
+) -> Result<(), Fault> {
+    for of in &footprint.usage {
+        let usage = tx.usage(of).await?;
+        let unlocked = usage.issues.iter().filter(|name| !rows.issues.has(name));
+        let unlocked: BTreeSet<_> = unlocked.cloned().collect();
+        rows.issues.add(tx.lock::<Issue>(&unlocked).await?);
+        rows.usage.insert(of.clone(), usage);
+    }
+    Ok(())
 }
 
 /// Locks and loads what the first rows have shown to be needed: the tables behind those.

@@ -4,7 +4,7 @@
 
 /// The tables of the nouns. The list of the working set has the same order.
 pub const TABLES: &[&str] =
-    &["counters", "definition_versions", "projects", "issues", "inbound_keys"];
+    &["counters", "definition_versions", "projects", "configurations", "issues", "inbound_keys"];
 
 /// The advisory lock under which the log grows: its holder alone gives the next `seq`.
 pub const ORDER_LOCK: i64 = 7_307_495;
@@ -16,6 +16,7 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::configuration::Configuration;
     use crate::domain::counter::Counter;
     use crate::domain::definition::DefinitionVersion;
     use crate::domain::issue::Issue;

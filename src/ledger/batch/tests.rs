@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
+use crate::domain::configuration::Configuration;
 use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
@@ -29,6 +30,7 @@ struct Database {
     counters: BTreeMap<CounterKey, Counter>,
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
+    configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
     issues: BTreeMap<IssueName, Issue>,
     messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
 }
@@ -53,8 +55,10 @@ impl Database {
             counters: rows(&self.counters, &footprint.counters),
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
+            configurations: rows(&self.configurations, &footprint.configurations),
             issues: rows(&self.issues, &footprint.issues),
             messages: rows(&self.messages, &footprint.messages),
+            usage: BTreeMap::new(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Database {
         store(&mut self.counters, &rows.counters);
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
+        store(&mut self.configurations, &rows.configurations);
         store(&mut self.issues, &rows.issues);
         store(&mut self.messages, &rows.messages);
     }
