@@ -11,6 +11,10 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -77,6 +81,9 @@ verbs! {
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
     ReceiveMessage,
+    CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
+    CreateIssueType, UpdateIssueType, DeleteIssueType,
+    CreateActionType, UpdateActionType, DeleteActionType,
 }
 
 impl Verb {
@@ -163,6 +170,8 @@ pub enum Resource {
     Issue(Arc<Issue>),
     /// A message, by its name.
     Message(MessageName),
+    /// A piece of configuration.
+    Configuration(Arc<Configuration>),
 }
 
 impl Resource {
@@ -172,6 +181,7 @@ impl Resource {
             Resource::Project(project) => project.id.to_string(),
             Resource::Issue(issue) => issue.name.to_string(),
             Resource::Message(name) => name.to_string(),
+            Resource::Configuration(configuration) => configuration.name.to_string(),
         }
     }
 }
@@ -185,6 +195,12 @@ impl From<Arc<Project>> for Resource {
 impl From<Arc<Issue>> for Resource {
     fn from(issue: Arc<Issue>) -> Resource {
         Resource::Issue(issue)
+    }
+}
+
+impl From<Arc<Configuration>> for Resource {
+    fn from(configuration: Arc<Configuration>) -> Resource {
+        Resource::Configuration(configuration)
     }
 }
 

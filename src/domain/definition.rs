@@ -171,6 +171,23 @@ impl Definitions {
         self.configurations.get(&name.project)?.newest(name)
     }
 
+    /// All revisions of a piece of configuration that callers made, oldest first.
+    pub fn revisions(&self, name: &ConfigurationName) -> impl Iterator<Item = &Arc<Configuration>> {
+        let all = self.configurations.get(&name.project).into_iter();
+        all.flat_map(|all| all.revisions(name))
+    }
+
+    /// What callers have configured of a kind and not deleted, by name.
+    pub fn newest_of(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+    ) -> impl Iterator<Item = &Arc<Configuration>> {
+        let all = self.configurations.get(project).into_iter();
+        let newest = all.flat_map(|all| all.all_newest());
+        newest.filter(move |newest| newest.name.kind == kind && newest.deleted_at.is_none())
+    }
+
     fn newest_body(
         &self,
         project: &ProjectId,

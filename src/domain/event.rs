@@ -93,6 +93,12 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ActionTypeCreated = "action_type.created", System,
+        "An action type was created. data: revision.";
+    ActionTypeDeleted = "action_type.deleted", System,
+        "An action type was deleted. data: revision.";
+    ActionTypeUpdated = "action_type.updated", System,
+        "An action type got a new revision. data: revision, changed[].";
     IssueClosed = "issue.closed", Object,
         "An issue was closed. data: resolution, message.";
     IssueCreated = "issue.created", Object,
@@ -110,6 +116,12 @@ catalogue! {
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
+    IssueTypeCreated = "issue_type.created", System,
+        "An issue type was created. data: revision.";
+    IssueTypeDeleted = "issue_type.deleted", System,
+        "An issue type was deleted. data: revision.";
+    IssueTypeUpdated = "issue_type.updated", System,
+        "An issue type got a new revision. data: revision, changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";
@@ -119,6 +131,12 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
+    WorkflowCreated = "workflow.created", System,
+        "A workflow was created. data: revision.";
+    WorkflowDeleted = "workflow.deleted", System,
+        "A workflow was deleted. data: revision.";
+    WorkflowUpdated = "workflow.updated", System,
+        "A workflow got a new revision. data: revision, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.

@@ -43,7 +43,9 @@ impl Issues {
                 true if admitted.validate_only => (encode::issue_to_be(&issue), false),
                 true | false => (encode::issue(&issue), false),
             },
-            Answer::Resource(other @ (Resource::Project(_) | Resource::Message(_))) => {
+            Answer::Resource(
+                other @ (Resource::Project(_) | Resource::Message(_) | Resource::Configuration(_)),
+            ) => {
                 return Err(unexpected("an issue", &other));
             }
             Answer::Replayed(name) => {

@@ -40,7 +40,9 @@ impl Projects {
                 true if admitted.validate_only => (encode::project_to_be(&project), false),
                 true | false => (encode::project(&project), false),
             },
-            Answer::Resource(other @ (Resource::Issue(_) | Resource::Message(_))) => {
+            Answer::Resource(
+                other @ (Resource::Issue(_) | Resource::Message(_) | Resource::Configuration(_)),
+            ) => {
                 return Err(unexpected("a project", &other));
             }
             Answer::Replayed(name) => {

@@ -85,7 +85,9 @@ fn published(done: Done, validate_only: bool) -> Result<PublishedMessage> {
     let Done { answer, changed, position: _ } = done;
     let name = match answer {
         Answer::Resource(Resource::Message(name)) => name.to_string(),
-        Answer::Resource(other @ (Resource::Project(_) | Resource::Issue(_))) => {
+        Answer::Resource(
+            other @ (Resource::Project(_) | Resource::Issue(_) | Resource::Configuration(_)),
+        ) => {
             return Err(unexpected("a message", &other));
         }
         Answer::Replayed(name) => name,

@@ -5,6 +5,7 @@
 mod body;
 pub mod built_in;
 mod check;
+mod verbs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,11 @@ use uuid::Uuid;
 
 pub use body::{ActionType, Body, IssueKind, IssueType, LEASE_DEFAULT, OnExhausted, TRIES_DEFAULT};
 pub use check::check;
+pub use verbs::{
+    Create, CreateActionType, CreateIssueType, CreateWorkflow, Delete, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, MOVED_MAX, Update, UpdateActionType, UpdateIssueType,
+    UpdateWorkflow,
+};
 
 use super::name::{ActorName, ConfigurationName, IssueName};
 use super::working_set::Noun;
@@ -92,6 +98,11 @@ impl Configurations {
     /// One revision.
     pub fn revision(&self, name: &ConfigurationName, revision: i64) -> Option<&Arc<Configuration>> {
         self.0.get(name)?.get(&revision)
+    }
+
+    /// All revisions, oldest first.
+    pub fn revisions(&self, name: &ConfigurationName) -> impl Iterator<Item = &Arc<Configuration>> {
+        self.0.get(name).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The newest revision of everything, by name, also of what is deleted.

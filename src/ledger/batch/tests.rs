@@ -155,7 +155,7 @@ fn told(decided: &Decided) -> Vec<String> {
             let version = match resource {
                 Resource::Issue(issue) => issue.version,
                 Resource::Project(project) => project.version,
-                Resource::Message(_) => 0,
+                Resource::Message(_) | Resource::Configuration(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }
