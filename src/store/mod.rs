@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod action;
 mod comment;
 mod configuration;
 mod connect;
@@ -28,6 +29,7 @@ mod table;
 mod time;
 mod transact;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
@@ -46,10 +48,14 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
+use crate::domain::action::{Action, Attempt, OpenGate};
+use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{
+    ActionName, ActorName, ConfigurationKind, ConfigurationName, IssueName, ProjectId,
+};
 use crate::domain::project::Project;
 
 /// How many connections each kind of reader may hold.
@@ -122,6 +128,41 @@ impl Store {
         reader.give_back(found).await
     }
 
+    /// The newest revision of a piece of configuration, also of a deleted one; none of what is
+    /// built in.
+    pub async fn configuration(
+        &self,
+        name: &ConfigurationName,
+        deadline: Instant,
+    ) -> Result<Option<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = configuration::newest(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// The configuration of a kind after an id, the newest revisions, without what is deleted or
+    /// built in; with `known_head` also the end of the log in the same snapshot.
+    pub async fn configurations(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+        after: &str,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = configuration::page(conn, project, kind, after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
+    }
+
     /// Projects after an id; with `known_head` also the end of the log in the same snapshot.
     pub async fn projects(
         &self,
@@ -163,6 +204,75 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
+    }
+
+    /// An action, also of an issue that is hidden.
+    pub async fn action(&self, name: &ActionName, deadline: Instant) -> Result<Option<Action>> {
+        Ok(self.actions_named(&[name.clone()].into(), deadline).await?.pop())
+    }
+
+    /// Actions by name, of those that exist, in the order of their names.
+    pub async fn actions_named(
+        &self,
+        names: &BTreeSet<ActionName>,
+        deadline: Instant,
+    ) -> Result<Vec<Action>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let found = async {
+            // One snapshot: an action that moves between two statements would lie nowhere.
+            conn.batch_execute("begin isolation level repeatable read read only").await?;
+            let found = action::find(conn, names).await?;
+            conn.batch_execute("commit").await?;
+            Ok(found)
+        };
+        let found = found.await;
+        reader.give_back(found).await
+    }
+
+    /// The attempts at an action that have ended, after a number, in order.
+    pub async fn attempts(
+        &self,
+        action: &ActionName,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Attempt>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::attempts(reader.conn(), action, after, limit).await;
+        reader.give_back(found).await
+    }
+
+    /// Actions whose leases are over: for `ExpireLeases`.
+    pub async fn expired_leases(&self, limit: i64, deadline: Instant) -> Result<Vec<ActionName>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::expired_leases(reader.conn(), limit).await;
+        reader.give_back(found).await
+    }
+
+    /// Actions that have waited until now: for `WakeDue`.
+    pub async fn waking_actions(&self, limit: i64, deadline: Instant) -> Result<Vec<ActionName>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::waking(reader.conn(), limit).await;
+        reader.give_back(found).await
+    }
+
+    /// Gates on what lies in other issues and is done: for `SettleGates`.
+    pub async fn open_gates(&self, limit: i64, deadline: Instant) -> Result<Vec<OpenGate>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::open_gates(reader.conn(), limit).await;
+        reader.give_back(found).await
+    }
+
+    /// Actions that are held by those who may not act any more: for `ReleaseHeld`.
+    pub async fn held_by_disabled(
+        &self,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<(ActorName, ActionName)>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::held_by_disabled(reader.conn(), limit).await;
+        reader.give_back(found).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

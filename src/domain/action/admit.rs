@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::Action;
 use super::gate::Gate;
 use super::place::{Blocked, Line, Place, Ready, Wait};
-use super::Action;
 use crate::domain::configuration::ActionType;
 use crate::domain::issue::Issue;
 

@@ -38,6 +38,11 @@ impl<'a> Changed<'a> {
         of_issue.map(now).collect()
     }
 
+    /// An action as this command has left it.
+    pub(super) fn current(&self, action: &Arc<Action>) -> Arc<Action> {
+        Arc::clone(self.actions.get(&action.name).unwrap_or(action))
+    }
+
     /// Gives an action a new value, which is told by an event.
     pub(super) fn put(&mut self, old: &Action, mut new: Action, kind: EventType, said: Fields) {
         new.version = old.version + 1;

@@ -36,13 +36,11 @@ pub(super) fn held<'a>(
 ) -> Result<(&'a Arc<Issue>, &'a Arc<Action>, Held<'a>)> {
     let (issue, action) = known(at, name, None)?;
     match action.place.lease() {
-        Some(lease) if lease.fence == fence && lease.actor != *at.caller => {
-            Err(Error::Forbidden {
-                reason: Reason::NotPerformer,
-                subject: name.to_string(),
-                problem: format!("{} holds it", lease.actor),
-            })
-        }
+        Some(lease) if lease.fence == fence && lease.actor != *at.caller => Err(Error::Forbidden {
+            reason: Reason::NotPerformer,
+            subject: name.to_string(),
+            problem: format!("{} holds it", lease.actor),
+        }),
         Some(lease) if lease.fence == fence && lease.holds(at.now) => {
             Ok((issue, action, Held::Now(lease)))
         }
@@ -52,11 +50,7 @@ pub(super) fn held<'a>(
 }
 
 /// The action and its lease; refused if the caller does not hold it.
-fn holding<'a>(
-    at: &At<'a>,
-    name: &ActionName,
-    fence: i64,
-) -> Result<(&'a Arc<Action>, &'a Lease)> {
+fn holding<'a>(at: &At<'a>, name: &ActionName, fence: i64) -> Result<(&'a Arc<Action>, &'a Lease)> {
     match held(at, name, fence)? {
         (_, action, Held::Now(lease)) => Ok((action, lease)),
         (_, action, Held::Before) => Err(stale(action, fence)),

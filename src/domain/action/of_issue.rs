@@ -24,7 +24,8 @@ pub fn cancel_all(at: &At<'_>, issue: &IssueName, message: &str) -> (Vec<Change>
     let mut changed = Changed::new(at);
     let reason = if message.is_empty() { "ISSUE_CLOSED" } else { message };
     for old in changed.of_issue(issue) {
-        let stop = Stop { at: at.now + STOPPING, end: EndedState::Cancelled, reason: reason.into() };
+        let stop =
+            Stop { at: at.now + STOPPING, end: EndedState::Cancelled, reason: reason.into() };
         if let Some(lease) = old.place.lease().filter(|lease| lease.holds(at.now)) {
             if lease.stop.as_ref().map(|stop| stop.end) != Some(stop.end) {
                 ask_to_stop(&mut changed, &old, lease, stop);

@@ -126,8 +126,7 @@ impl RepeatAction {
 fn check_key(action: &Action, all: &[Arc<Action>], repeated: &BTreeSet<ActionName>) -> Result<()> {
     let key = &action.unique_key;
     let same = |other: &&Arc<Action>| other.unique_key == *key && other.name != action.name;
-    let takes =
-        |other: &&Arc<Action>| other.is_unfinished() || repeated.contains(&other.name);
+    let takes = |other: &&Arc<Action>| other.is_unfinished() || repeated.contains(&other.name);
     match all.iter().filter(same).find(takes) {
         Some(holder) if !key.is_empty() => {
             let rule = "another unfinished action has its unique_key";
