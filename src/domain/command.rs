@@ -11,7 +11,16 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::action::{
+    Action, AddAction, AssignAction, CancelAction, ClaimAction, ClaimNextActions, CompleteAction,
+    ExpireLeases, FailAction, HeartbeatAction, ReleaseAction, ReleaseHeld, RepeatAction,
+    SettleGates, SkipAction, StartAction, UpdateAction, WakeDue,
+};
 use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
+use super::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -41,6 +50,12 @@ pub trait Decide {
 
     /// Whether it changes what other commands are decided by.
     fn changes_definition(&self) -> bool {
+        false
+    }
+
+    /// Whether it may change rows that nobody is told of: a sign of life, which would drown what
+    /// happens.
+    fn is_sign_of_life(&self) -> bool {
         false
     }
 
@@ -81,6 +96,13 @@ verbs! {
     CreateComment, UpdateComment, DeleteComment,
     CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
+    CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
+    CreateIssueType, UpdateIssueType, DeleteIssueType,
+    CreateActionType, UpdateActionType, DeleteActionType,
+    AddAction, UpdateAction, AssignAction, ClaimAction, ClaimNextActions, StartAction,
+    HeartbeatAction, CompleteAction, FailAction, ReleaseAction, SkipAction, RepeatAction,
+    CancelAction,
+    ExpireLeases, ReleaseHeld, WakeDue, SettleGates,
 }
 
 impl Verb {
@@ -135,7 +157,7 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// Rows that are no more.
     pub gone: Vec<Gone>,
-    /// What happened; empty exactly if nothing changed.
+    /// What happened; empty exactly if nothing changed, but for signs of life.
     pub events: Vec<Event>,
     /// What the caller is answered.
     pub resource: Resource,
@@ -194,4 +216,12 @@ resources! {
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
     Message(MessageName) = "A message, by its name.", |name| name;
+    Action(Arc<Action>) = "An action.", |action| action.name;
+    Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.", |actions| names(actions);
+    Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;
+}
+
+fn names(actions: &[Arc<Action>]) -> String {
+    let names: Vec<String> = actions.iter().map(|action| action.name.to_string()).collect();
+    names.join("\n")
 }

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::action::{Action, ActionAsks, Attempt, Draw};
 use super::comment::Comment;
+use super::configuration::{Configuration, Usage, UsageOf};
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
-use super::name::{Principal, ProjectId};
+use super::name::{ActionName, Principal, ProjectId};
 use super::project::Project;
 use super::reference::Reference;
 
@@ -63,6 +65,28 @@ impl<N: Noun> Rows<N> {
     pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
         let row = self.0.get(key);
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// The current value of a row, none too where nobody asked for it.
+    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.current.as_ref()
+    }
+
+    /// The current values of all rows, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
+        self.0.values().filter_map(|row| row.current.as_ref())
+    }
+
+    /// Adds rows that were loaded later; those that are here already stay.
+    pub fn add(&mut self, later: Rows<N>) {
+        for (key, row) in later.0 {
+            self.0.entry(key).or_insert(row);
+        }
+    }
+
+    /// Whether a row was loaded or found absent.
+    pub fn has(&self, key: &N::Key) -> bool {
+        self.0.contains_key(key)
     }
 
     /// The value as it was loaded.
@@ -122,8 +146,11 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            configurations: Configuration,
             issues: Issue,
             ;
+            actions: Action,
+            attempts: Attempt,
             references: Reference,
             comments: Comment,
             messages: KnownMessage,
@@ -142,6 +169,10 @@ macro_rules! working_set {
         #[derive(Debug, Default)]
         pub struct WorkingSet {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+            /// What was asked about the use of configuration.
+            pub usage: BTreeMap<UsageOf, Usage>,
+            /// Ready actions that were drawn from the lines, the first ones first.
+            pub drawn: BTreeMap<Draw, Vec<ActionName>>,
         }
 
         /// The rows that commands need.
@@ -153,6 +184,10 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// What is asked about the use of configuration, under the lock of its definition.
+            pub usage: BTreeSet<UsageOf>,
+            /// Actions that must be looked for, once the issues are locked.
+            pub action_asks: ActionAsks,
         }
 
         /// The new value of a row.
@@ -192,6 +227,8 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.usage.extend(other.usage);
+                self.action_asks.add(other.action_asks);
             }
         }
     };

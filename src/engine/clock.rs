@@ -64,7 +64,7 @@ async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<Duration> {
         if !hand::submit(ledger, count, WakeDue { actions: due }).await? {
             return Ok(STUCK_PERIOD);
         }
-        if count < ROWS_MAX {
+        if !hand::is_full(count) {
             return Ok(next.unwrap_or(LOOK_PERIOD));
         }
     }

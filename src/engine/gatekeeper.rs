@@ -107,7 +107,7 @@ async fn look(store: &Store, ledger: &Ledger, ended: Option<Ended>) -> anyhow::R
         }
         // Onwards whatever came of it: what cannot be settled now is not in the way of the rest.
         after = last;
-        if count < ROWS_MAX {
+        if !hand::is_full(count) {
             return Ok(());
         }
     }

@@ -18,7 +18,7 @@ use crate::store;
 use crate::stream::Frame;
 
 /// Rows that one command names. More would hold up what waits in the same lane.
-pub const ROWS_MAX: usize = 200;
+pub const ROWS_MAX: i64 = 200;
 /// A command of the service that takes longer is given up, and tried again with the next look.
 const COMMAND_MAX: Duration = Duration::from_secs(30);
 /// A look at the tables that takes longer is given up.
@@ -27,7 +27,11 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 const ROW_BYTES: usize = 64;
 
 /// Has the ledger carry out a command of the service; answers whether it changed anything.
-pub async fn submit(ledger: &Ledger, rows: usize, verb: impl Into<Verb>) -> Result<bool> {
+pub async fn submit(
+    ledger: &Ledger,
+    rows: usize,
+    verb: impl Into<Verb>,
+) -> Result<bool> {
     let request_id = Uuid::now_v7();
     let call = Call {
         caller: ActorName::potts(),
@@ -58,6 +62,11 @@ pub async fn look<T>(looking: impl Future<Output = store::Result<T>>) -> anyhow:
 pub fn jittered(period: Duration, spread: Duration) -> Duration {
     let drawn = u32::try_from(RandomState::new().hash_one(()) % 1_001).unwrap_or(500);
     (period + spread * 2 * drawn / 1_000).saturating_sub(spread)
+}
+
+/// Whether there may be more than what one look has found.
+pub fn is_full(found: usize) -> bool {
+    i64::try_from(found).is_ok_and(|found| found >= ROWS_MAX)
 }
 
 /// What came first.

@@ -44,12 +44,12 @@ async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<()> {
         let actions = hand::look(looking).await?;
         let count = actions.len();
         let changed = count > 0 && hand::submit(ledger, count, ExpireLeases { actions }).await?;
-        if count < ROWS_MAX || !changed {
+        if !hand::is_full(count) || !changed {
             break;
         }
     }
     loop {
-        let looking = store.revoked_leases(ROWS_MAX, hand::look_deadline());
+        let looking = store.held_by_disabled(ROWS_MAX, hand::look_deadline());
         let revoked = hand::look(looking).await?;
         let (mut count, mut changed) = (0, false);
         for (actor, actions) in revoked {
@@ -57,7 +57,7 @@ async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<()> {
             count += rows;
             changed |= hand::submit(ledger, rows, ReleaseHeld { actor, actions }).await?;
         }
-        if count < ROWS_MAX || !changed {
+        if !hand::is_full(count) || !changed {
             return Ok(());
         }
     }

@@ -7,7 +7,10 @@ pub const TABLES: &[&str] = &[
     "counters",
     "definition_versions",
     "projects",
+    "configurations",
     "issues",
+    "actions",
+    "attempts",
     "object_references",
     "comments",
     "inbound_keys",
@@ -23,7 +26,9 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::action::{Action, Attempt};
     use crate::domain::comment::Comment;
+    use crate::domain::configuration::Configuration;
     use crate::domain::counter::Counter;
     use crate::domain::definition::DefinitionVersion;
     use crate::domain::issue::Issue;

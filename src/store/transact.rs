@@ -18,12 +18,13 @@ use super::log::{self, Append};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{configuration, definition, lock_order, project, standing, time};
-use crate::domain::configuration::Configuration;
+use super::{action, configuration, definition, lock_order, project, standing, time};
+use crate::domain::action::{Action, ActionAsks, Draw};
+use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
-use crate::domain::name::{Principal, ProjectId};
+use crate::domain::name::{ActionName, Principal, ProjectId};
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
 use crate::domain::working_set::{Changes, Noun, Rows};
@@ -199,6 +200,27 @@ impl Tx<'_> {
     /// All configuration of a project, with all revisions: not locked.
     pub async fn configurations(&mut self, project: &ProjectId) -> Result<Vec<Configuration>> {
         configuration::all(self.conn(), project).await
+    }
+
+    /// Which open issues use a piece of configuration: not locked.
+    pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
+        configuration::usage(self.conn(), of).await
+    }
+
+    /// The names of actions that are asked for: not locked, but their issues are.
+    pub async fn find_actions(&mut self, asks: &ActionAsks) -> Result<BTreeSet<ActionName>> {
+        action::find_asked(self.conn(), asks).await
+    }
+
+    /// Up to `take` ready actions that somebody may claim, locked, the first ones first. What
+    /// others have locked is passed over.
+    pub async fn draw_actions(
+        &mut self,
+        draw: &Draw,
+        standing: &Standing,
+        take: usize,
+    ) -> Result<Vec<Action>> {
+        action::draw(self.conn(), draw, standing, take).await
     }
 
     /// The standing of these people, of those that exist: not locked.

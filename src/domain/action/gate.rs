@@ -88,11 +88,26 @@ impl Gate {
         }
     }
 
+    /// The action that it is on, if it is on one.
+    pub fn action(&self) -> Option<&ActionName> {
+        match &self.on {
+            GateOn::Action(on, _) => Some(on),
+            GateOn::Issue(..) | GateOn::Time(_) => None,
+        }
+    }
+
     /// Whether it is on that action.
     pub fn is_on(&self, name: &ActionName) -> bool {
-        match &self.on {
-            GateOn::Action(on, _) => on == name,
-            GateOn::Issue(..) | GateOn::Time(_) => false,
+        self.action() == Some(name)
+    }
+
+    /// Whether it is on that.
+    pub fn is_of(&self, what: &DependsOn) -> bool {
+        match (&self.on, what) {
+            (GateOn::Action(on, _), DependsOn::Action(name)) => on == name,
+            (GateOn::Issue(on, _), DependsOn::Issue(name)) => on == name,
+            (GateOn::Time(on), DependsOn::Time(at)) => on == at,
+            (GateOn::Action(..) | GateOn::Issue(..) | GateOn::Time(_), _) => false,
         }
     }
 

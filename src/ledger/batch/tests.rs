@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
+use crate::domain::configuration::Configuration;
 use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
@@ -29,6 +30,7 @@ struct Database {
     counters: BTreeMap<CounterKey, Counter>,
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
+    configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
     issues: BTreeMap<IssueName, Issue>,
     comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
     references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
@@ -55,10 +57,12 @@ impl Database {
             counters: rows(&self.counters, &footprint.counters),
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
+            configurations: rows(&self.configurations, &footprint.configurations),
             issues: rows(&self.issues, &footprint.issues),
             comments: rows(&self.comments, &footprint.comments),
             references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
+            usage: BTreeMap::new(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Database {
         store(&mut self.counters, &rows.counters);
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
+        store(&mut self.configurations, &rows.configurations);
         store(&mut self.issues, &rows.issues);
         store(&mut self.comments, &rows.comments);
         store(&mut self.references, &rows.references);
@@ -158,7 +163,7 @@ fn told(decided: &Decided) -> Vec<String> {
                 Resource::Project(project) => project.version,
                 Resource::Comment(comment) => comment.version,
                 Resource::Reference(reference) => reference.version,
-                Resource::Message(_) => 0,
+                Resource::Message(_) | Resource::Configuration(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }

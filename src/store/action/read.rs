@@ -1,4 +1,4 @@
-//! Listing actions.
+//! Reading actions and attempts without locking them.
 //!
 //! The row of an action and its place lie in different tables, so they are read in one snapshot.
 
@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use diesel::sql_types::{Array, BigInt, Bool, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use tokio::time::Instant;
 
-use super::find;
-use crate::domain::action::{Action, State};
+use super::asks::name;
+use super::{attempt, find};
+use crate::domain::action::{Action, Attempt, State};
 use crate::domain::event::Seq;
 use crate::domain::name::{ActionName, ActorName, GroupName, IssueName, ProjectId};
 use crate::domain::people::{Role, Standing};
 use crate::store::error::Result;
 use crate::store::prepared::prepared;
-use crate::store::{Listed, Store, begin_snapshot, end_snapshot, stored};
+use crate::store::{Listed, Store, begin_snapshot, end_snapshot};
 
 /// Whose actions to list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,13 +133,44 @@ async fn page(
     Ok(rows.into_iter().map(name).collect())
 }
 
-/// The name that columns give.
-pub(super) fn name((project, issue, number): (String, i64, i64)) -> ActionName {
-    let issue = IssueName { project: stored::project_id(&project), number: issue };
-    ActionName { issue, number }
-}
-
 impl Store {
+    /// An action, also of an issue that is hidden.
+    pub async fn action(&self, name: &ActionName, deadline: Instant) -> Result<Option<Action>> {
+        Ok(self.actions_named(&[name.clone()].into(), deadline).await?.pop())
+    }
+
+    /// Actions by name, of those that exist, in the order of their names.
+    pub async fn actions_named(
+        &self,
+        names: &BTreeSet<ActionName>,
+        deadline: Instant,
+    ) -> Result<Vec<Action>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let found = async {
+            // One snapshot: an action that moves between two statements would lie nowhere.
+            conn.batch_execute("begin isolation level repeatable read read only").await?;
+            let found = find(conn, names).await?;
+            conn.batch_execute("commit").await?;
+            Ok(found)
+        };
+        let found = found.await;
+        reader.give_back(found).await
+    }
+
+    /// The attempts at an action that have ended, after a number, in order.
+    pub async fn attempts(
+        &self,
+        action: &ActionName,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Attempt>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = attempt::page(reader.conn(), action, after, limit).await;
+        reader.give_back(found).await
+    }
+
     /// A page of actions by issue and number; with `known_head` also the end of the log in the same
     /// snapshot.
     pub async fn list_actions(

@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::read::name;
+use super::asks::name;
 use crate::domain::action::{DependsOn, OpenGate};
 use crate::domain::name::{ActionName, ActorName, IssueName};
 use crate::store::Store;
@@ -146,20 +146,16 @@ fn gate(row: GateRow) -> (GatePlace, Option<OpenGate>) {
     (place, on.map(|on| OpenGate { action, on }))
 }
 
-fn limit(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
-}
-
 impl Store {
     /// Actions that wait for a time that has come, or were not claimed in time; at most so many. And
     /// how long it is until the next one, if one is known.
     pub async fn due_actions(
         &self,
-        rows: usize,
+        limit: i64,
         deadline: Instant,
     ) -> Result<(Vec<ActionName>, Option<Duration>)> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let due = Due { limit: limit(rows), _of: PhantomData };
+        let due = Due { limit, _of: PhantomData };
         let found = due.load::<(String, i64, i64, i64)>(reader.conn()).await;
         let found = reader.give_back(found.map_err(Into::into)).await?;
         let left = |micros: i64| u64::try_from(micros).ok().map(Duration::from_micros);
@@ -170,22 +166,22 @@ impl Store {
     }
 
     /// Actions whose claim has ended by time; at most so many.
-    pub async fn expired_leases(&self, rows: usize, deadline: Instant) -> Result<Vec<ActionName>> {
+    pub async fn expired_leases(&self, limit: i64, deadline: Instant) -> Result<Vec<ActionName>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let expired = Expired { limit: limit(rows), _of: PhantomData };
+        let expired = Expired { limit, _of: PhantomData };
         let found = expired.load::<(String, i64, i64)>(reader.conn()).await;
         let found = reader.give_back(found.map_err(Into::into)).await?;
         Ok(found.into_iter().map(name).collect())
     }
 
     /// Actions that are held by those who may not act any more, by holder; at most so many.
-    pub async fn revoked_leases(
+    pub async fn held_by_disabled(
         &self,
-        rows: usize,
+        limit: i64,
         deadline: Instant,
     ) -> Result<BTreeMap<ActorName, Vec<ActionName>>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let revoked = Revoked { limit: limit(rows), _of: PhantomData };
+        let revoked = Revoked { limit, _of: PhantomData };
         let found = revoked.load::<(String, String, i64, i64)>(reader.conn()).await;
         let found = reader.give_back(found.map_err(Into::into)).await?;
         let mut by_holder: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -202,12 +198,11 @@ impl Store {
         &self,
         ended: Option<&Ended>,
         after: Option<GatePlace>,
-        rows: usize,
+        limit: i64,
         deadline: Instant,
     ) -> Result<(Vec<OpenGate>, Option<GatePlace>)> {
         let GatePlace { action: after_action, ordinal: after_ordinal } =
             after.unwrap_or(GatePlace::FIRST);
-        let limit = limit(rows);
         let mut reader = self.read.get(Some(deadline)).await?;
         let conn = reader.conn();
         let found = match ended {
