@@ -9,7 +9,7 @@ use super::hand::{self, ROWS_MAX, Woken};
 use crate::domain::action::WakeDue;
 use crate::ledger::Ledger;
 use crate::store::Store;
-use crate::stream::{Frame, Hub};
+use crate::stream::{Hub, Moved};
 
 /// However far away the next time is, and if nobody has said that there is a nearer one.
 const LOOK_PERIOD: Duration = Duration::from_secs(30);
@@ -47,9 +47,9 @@ pub async fn clock(store: Store, hub: Hub, ledger: Ledger, stopping: Cancellatio
 }
 
 /// Whether something may wait for a time since then.
-fn may_be_due(frame: &Frame) -> bool {
-    frame.kind.starts_with("action.")
-        && !matches!(frame.kind.as_str(), "action.completed" | "action.assigned")
+fn may_be_due(moved: &Moved) -> bool {
+    moved.kind.starts_with("action.")
+        && !matches!(moved.kind.as_str(), "action.completed" | "action.assigned")
 }
 
 /// Wakes what is due, and answers for how long nothing else will be.

@@ -5,7 +5,6 @@
 //! waited for it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -18,7 +17,7 @@ use crate::domain::action::SettleGates;
 use crate::domain::name::{ActionName, IssueName};
 use crate::ledger::Ledger;
 use crate::store::{Ended, GatePlace, Store};
-use crate::stream::{Frame, Hub};
+use crate::stream::{Hub, Moved};
 
 /// How often everything is looked at: what no event has told of.
 const LOOK_PERIOD: Duration = Duration::from_secs(30);
@@ -46,23 +45,23 @@ pub async fn gatekeeper(store: Store, hub: Hub, ledger: Ledger, stopping: Cancel
             tracing::warn!(cause, "cannot settle what actions wait for, will try again");
             all_at = Instant::now() + RETRY_PERIOD;
         }
-        let is_end = |frame: &Frame| end_of(frame).is_some();
+        let is_end = |moved: &Moved| end_of(moved).is_some();
         match hand::wait(all_at, &mut moved, is_end, &stopping).await {
             Woken::Stopping => return,
             Woken::Time | Woken::Missed => (),
             // Events that never end must not keep from looking at everything.
             Woken::Heard(_) if Instant::now() >= all_at => (),
-            Woken::Heard(frame) => ended = gather(&frame, &mut moved),
+            Woken::Heard(first) => ended = gather(&first, &mut moved),
         }
     }
 }
 
 /// What has ended, if that is what an event says.
-fn end_of(frame: &Frame) -> Option<EndOf> {
-    match frame.kind.as_str() {
-        "issue.closed" => IssueName::parse("", &frame.subject).ok().map(EndOf::Issue),
+fn end_of(moved: &Moved) -> Option<EndOf> {
+    match moved.kind.as_str() {
+        "issue.closed" => IssueName::parse("", &moved.subject).ok().map(EndOf::Issue),
         "action.completed" | "action.failed" | "action.panicked" | "action.skipped"
-        | "action.cancelled" => ActionName::parse("", &frame.subject).ok().map(EndOf::Action),
+        | "action.cancelled" => ActionName::parse("", &moved.subject).ok().map(EndOf::Action),
         _ => None,
     }
 }
@@ -73,20 +72,20 @@ enum EndOf {
 }
 
 /// What has ended, with what else has by now; none if events were missed.
-fn gather(frame: &Frame, moved: &mut broadcast::Receiver<Arc<Frame>>) -> Option<Ended> {
+fn gather(first: &Moved, moved: &mut broadcast::Receiver<Moved>) -> Option<Ended> {
     let mut ended = Ended { actions: BTreeSet::new(), issues: BTreeSet::new() };
-    let mut put = |frame: &Frame| {
-        match end_of(frame) {
+    let mut put = |moved: &Moved| {
+        match end_of(moved) {
             Some(EndOf::Action(name)) => ended.actions.insert(name),
             Some(EndOf::Issue(name)) => ended.issues.insert(name),
             None => false,
         };
         ended.actions.len() + ended.issues.len()
     };
-    let mut count = put(frame);
+    let mut count = put(first);
     while count < ENDED_MAX {
         match moved.try_recv() {
-            Ok(frame) => count = put(&frame),
+            Ok(next) => count = put(&next),
             Err(TryRecvError::Lagged(_)) => return None,
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }

@@ -1,7 +1,6 @@
 //! The hand of the service: its commands, and its waiting.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -15,7 +14,7 @@ use crate::domain::error::Result;
 use crate::domain::name::ActorName;
 use crate::ledger::{Call, Class, Command, Ledger};
 use crate::store;
-use crate::stream::Frame;
+use crate::stream::Moved;
 
 /// Rows that one command names. More would hold up what waits in the same lane.
 pub const ROWS_MAX: i64 = 200;
@@ -75,7 +74,7 @@ pub enum Woken {
     /// It is time to look.
     Time,
     /// An event of interest.
-    Heard(Arc<Frame>),
+    Heard(Moved),
     /// Events were missed: look at everything.
     Missed,
     /// The service stops.
@@ -85,14 +84,14 @@ pub enum Woken {
 /// Waits for an event of interest, but no longer than until then.
 pub async fn wait(
     until: Instant,
-    moved: &mut broadcast::Receiver<Arc<Frame>>,
-    of_interest: impl Fn(&Frame) -> bool,
+    moved: &mut broadcast::Receiver<Moved>,
+    of_interest: impl Fn(&Moved) -> bool,
     stopping: &CancellationToken,
 ) -> Woken {
     let heard = async {
         loop {
             match moved.recv().await {
-                Ok(frame) if of_interest(&frame) => return Woken::Heard(frame),
+                Ok(moved) if of_interest(&moved) => return Woken::Heard(moved),
                 Ok(_) => (),
                 Err(RecvError::Lagged(_)) => return Woken::Missed,
                 // The hub is gone, so the service stops.
@@ -104,5 +103,42 @@ pub async fn wait(
         () = stopping.cancelled() => Woken::Stopping,
         () = tokio::time::sleep_until(until) => Woken::Time,
         woken = heard => woken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_spread_and_never_left() {
+        let (period, spread) = (Duration::from_secs(5), Duration::from_secs(1));
+        for _ in 0..1_000 {
+            let drawn = jittered(period, spread);
+            assert!((period - spread..=period + spread).contains(&drawn), "{drawn:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_of_interest_wakes_and_the_rest_does_not() {
+        let bell = broadcast::Sender::new(2);
+        let (mut moved, stopping) = (bell.subscribe(), CancellationToken::new());
+        let ring = |kind: &str| {
+            let kind = kind.to_owned();
+            bell.send(Moved { kind, subject: String::new() }).unwrap();
+        };
+        let mut heard = async |millis| {
+            let until = Instant::now() + Duration::from_millis(millis);
+            wait(until, &mut moved, |moved| moved.kind == "action.failed", &stopping).await
+        };
+
+        ring("action.completed");
+        assert!(matches!(heard(10).await, Woken::Time));
+        ring("action.failed");
+        assert!(matches!(heard(10).await, Woken::Heard(_)));
+        (0..5).for_each(|_| ring("action.completed"));
+        assert!(matches!(heard(10).await, Woken::Missed));
+        stopping.cancel();
+        assert!(matches!(heard(60_000).await, Woken::Stopping));
     }
 }

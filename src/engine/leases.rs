@@ -9,7 +9,7 @@ use super::hand::{self, ROWS_MAX, Woken, jittered};
 use crate::domain::action::{ExpireLeases, ReleaseHeld};
 use crate::ledger::Ledger;
 use crate::store::Store;
-use crate::stream::{Frame, Hub};
+use crate::stream::{Hub, Moved};
 
 /// How often it is looked. A lost worker is known of that much later than its lease says.
 const LOOK_PERIOD: Duration = Duration::from_secs(5);
@@ -34,8 +34,8 @@ pub async fn leases(store: Store, hub: Hub, ledger: Ledger, stopping: Cancellati
 }
 
 /// Whether somebody may not act any more.
-fn may_be_revoked(frame: &Frame) -> bool {
-    matches!(frame.kind.as_str(), "actor.disabled" | "actor.deleted")
+fn may_be_revoked(moved: &Moved) -> bool {
+    matches!(moved.kind.as_str(), "actor.disabled" | "actor.deleted")
 }
 
 async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<()> {

@@ -9,8 +9,6 @@ mod clock;
 mod gatekeeper;
 mod hand;
 mod leases;
-#[cfg(test)]
-mod tests;
 
 pub use clock::clock;
 pub use gatekeeper::gatekeeper;

@@ -16,10 +16,19 @@ use crate::domain::name::ProjectId;
 /// some, and looks at everything.
 const BEHIND_MAX: usize = 1_024;
 
+/// What happened to what, in short: bells hold no event for longer than the ring does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// The type of the event.
+    pub kind: String,
+    /// By name.
+    pub subject: String,
+}
+
 /// The bells of a hub.
 #[derive(Debug)]
 pub(super) struct Bells {
-    moved: broadcast::Sender<Arc<Frame>>,
+    moved: broadcast::Sender<Moved>,
     /// By the name of the project; those that somebody listens to.
     claimable: Mutex<BTreeMap<String, watch::Sender<()>>>,
 }
@@ -34,7 +43,8 @@ impl Bells {
         if self.moved.receiver_count() > 0 {
             for frame in frames.iter().filter(|frame| moves_work(&frame.kind)) {
                 // Nobody listens any more: then nobody is to be woken.
-                let _ = self.moved.send(Arc::clone(frame));
+                let (kind, subject) = (frame.kind.clone(), frame.subject.clone());
+                let _ = self.moved.send(Moved { kind, subject });
             }
         }
         let mut claimable = self.lock();
@@ -50,7 +60,7 @@ impl Bells {
     }
 
     /// Every event that other work may have waited for, from now on.
-    pub fn moved(&self) -> broadcast::Receiver<Arc<Frame>> {
+    pub fn moved(&self) -> broadcast::Receiver<Moved> {
         self.moved.subscribe()
     }
 

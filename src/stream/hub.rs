@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::bells::Moved;
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
@@ -132,7 +133,7 @@ impl Hub {
 
     /// Every event that other work may have waited for, from now on: a hint to look. It can come
     /// twice, and does not come while the log cannot be read.
-    pub fn moved(&self) -> broadcast::Receiver<Arc<Frame>> {
+    pub fn moved(&self) -> broadcast::Receiver<Moved> {
         self.shared.bells.moved()
     }
 

@@ -19,6 +19,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use bells::Moved;
 pub use cursor::{Epoch, Position};
 pub use frame::{Frame, with_seq};
 pub use hub::{Hub, Options, Stats};

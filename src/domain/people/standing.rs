@@ -65,6 +65,7 @@ impl Standing {
         Standing {
             principal: ActorName::root().into(),
             active: true,
+            person: false,
             admin: true,
             groups: BTreeSet::new(),
             roles: BTreeMap::new(),

@@ -65,7 +65,7 @@ pub fn action(action: &Action, viewer: &ActorName) -> proto::Action {
         unique_key: unique_key.clone(),
         not_before: not_before.map(to_timestamp),
         due_time: due_at.map(to_timestamp),
-        state: self::state(place.state()).into(),
+        state: state(place.state()).into(),
         blocked_reason: place.blocked().map_or(0, |reason| blocked(reason).into()),
         wake_time: wake_time(place),
         attempt: *attempt,
