@@ -12,6 +12,7 @@ pub mod definition;
 pub mod error;
 pub mod etag;
 pub mod event;
+pub mod expr;
 pub mod filter;
 pub mod issue;
 pub mod message;

@@ -1,0 +1,106 @@
+//! Patterns of `matches`: read once, when the expression is saved.
+//!
+//! The engine takes time in proportion to the text times the size of the pattern, whatever both
+//! are. So a pattern has a weight, by which its fuel is multiplied.
+
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+
+use super::error::{CompileError, Detail};
+use crate::domain::error::quoted;
+
+/// Longer patterns are programs of their own.
+const SOURCE_BYTES_MAX: usize = 256;
+/// `\w{99}` is short and large.
+const COMPILED_BYTES_MAX: usize = 256 * 1024;
+/// The compiled size of a pattern of weight 1. Others weigh the next power of two.
+const LIGHT_BYTES: usize = 16 * 1024;
+/// The table of states that a pattern may keep. Smaller ones are thrown away more often.
+const TABLE_BYTES_MAX: usize = 128 * 1024;
+
+/// A pattern that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    regex: Arc<Regex>,
+    weight: u64,
+}
+
+impl Pattern {
+    pub(super) fn compile(source: &str) -> Result<Pattern, CompileError> {
+        let bad = |problem: String| CompileError::new(Detail::BadRegex, problem);
+        if source.len() > SOURCE_BYTES_MAX {
+            return Err(bad(format!("a pattern must be at most {SOURCE_BYTES_MAX} bytes")));
+        }
+        // The engine does not tell how large a pattern became, only whether it is over a bound.
+        let mut bound = LIGHT_BYTES;
+        let mut weight = 1;
+        loop {
+            let built =
+                RegexBuilder::new(source).size_limit(bound).dfa_size_limit(TABLE_BYTES_MAX).build();
+            match built {
+                Ok(regex) => return Ok(Pattern { regex: Arc::new(regex), weight }),
+                Err(regex::Error::CompiledTooBig(_)) if bound < COMPILED_BYTES_MAX => {
+                    (bound, weight) = (bound * 2, weight * 2);
+                }
+                Err(regex::Error::CompiledTooBig(_)) => {
+                    let most = COMPILED_BYTES_MAX / 1024;
+                    let problem = format!("{} takes more than {most} KiB", quoted(source));
+                    return Err(bad(problem));
+                }
+                Err(error) => return Err(bad(last_line(&error.to_string()))),
+            }
+        }
+    }
+
+    /// Whether the pattern is found anywhere in the text.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// How much more a byte of text costs than with a small pattern.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight
+    }
+}
+
+/// The engine draws the pattern first and says what is wrong with it last.
+fn last_line(problem: &str) -> String {
+    let line = problem.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_found_anywhere_unless_anchored() {
+        let found = |source, text| Pattern::compile(source).unwrap().is_match(text);
+
+        assert!(found("b+", "abbc") && !found("^b+$", "abbc"));
+        assert!(found(r"^\p{Lu}-\d+$", "Ä-12"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_or_too_large_is_refused() {
+        let refused = |source: &str| Pattern::compile(source).unwrap_err();
+
+        assert_eq!(refused("(a").problem, "unclosed group");
+        assert_eq!(refused("a{2,1}").detail, Detail::BadRegex);
+        assert_eq!(refused(r"(a)\1").problem, "backreferences are not supported");
+        assert!(refused(&"a".repeat(257)).problem.contains("256 bytes"));
+        assert!(refused(r"\w{99}").problem.contains("256 KiB"));
+        assert!(refused("((a{99}){99}){99}").problem.contains("256 KiB"));
+        assert_eq!(refused(&"(".repeat(256)).detail, Detail::BadRegex);
+    }
+
+    #[test]
+    fn large_patterns_weigh_more() {
+        let weight = |source| Pattern::compile(source).unwrap().weight();
+
+        assert_eq!(weight("^ABC-[0-9]+$"), 1);
+        assert!(weight(r"\w{4}") > 1);
+        assert!(weight(r"\w{8}") > weight(r"\w{4}"));
+    }
+}
