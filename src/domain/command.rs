@@ -15,12 +15,13 @@ use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
 use super::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, ReopenIssue, TransitionIssue, UndeleteIssue,
-    UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
+    ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
@@ -76,6 +77,8 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    AssignIssue, ActivateIssue, DeactivateIssue,
+    CreateIssueRelation, DeleteIssueRelation,
     ReceiveMessage,
 }
 
@@ -161,6 +164,8 @@ pub enum Resource {
     Project(Arc<Project>),
     /// An issue.
     Issue(Arc<Issue>),
+    /// A relation.
+    Relation(Arc<Relation>),
     /// A message, by its name.
     Message(MessageName),
 }
@@ -171,6 +176,7 @@ impl Resource {
         match self {
             Resource::Project(project) => project.id.to_string(),
             Resource::Issue(issue) => issue.name.to_string(),
+            Resource::Relation(relation) => relation.name.to_string(),
             Resource::Message(name) => name.to_string(),
         }
     }
@@ -185,6 +191,12 @@ impl From<Arc<Project>> for Resource {
 impl From<Arc<Issue>> for Resource {
     fn from(issue: Arc<Issue>) -> Resource {
         Resource::Issue(issue)
+    }
+}
+
+impl From<Arc<Relation>> for Resource {
+    fn from(relation: Arc<Relation>) -> Resource {
+        Resource::Relation(relation)
     }
 }
 

@@ -93,10 +93,16 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    IssueActivated = "issue.activated", Object,
+        "Work on an issue may go on.";
+    IssueAssigned = "issue.assigned", Object,
+        "An issue was given to others. data: added[], removed[].";
     IssueClosed = "issue.closed", Object,
-        "An issue was closed. data: resolution, message.";
+        "An issue was closed. data: resolution, message, duplicate_of.";
     IssueCreated = "issue.created", Object,
         "An issue was created. after: all its fields.";
+    IssueDeactivated = "issue.deactivated", Object,
+        "Work on an issue is to wait.";
     IssueDeleted = "issue.deleted", Object,
         "An issue was hidden.";
     IssueDescribed = "issue.described", System,
@@ -119,6 +125,11 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
+    RelationAdded = "relation.added", Object,
+        "It was said how an issue stands to another. data: relation, issue, target, kind.";
+    RelationRemoved = "relation.removed", Object,
+        "It is not said any more how an issue stands to another. data: relation, issue, target, \
+         kind.";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.

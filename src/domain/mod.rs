@@ -4,6 +4,7 @@
 //! it.
 
 pub mod access;
+pub mod asks;
 pub mod cloud_event;
 pub mod command;
 pub mod configuration;
@@ -19,6 +20,7 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod relation;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::asks::Asks;
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
 use super::name::{Principal, ProjectId};
 use super::project::Project;
+use super::relation::Relation;
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -61,6 +63,21 @@ impl<N: Noun> Rows<N> {
     pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
         let row = self.0.get(key);
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// The current value of a row, none too where nobody asked for it.
+    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.current.as_ref()
+    }
+
+    /// Whether a row was asked for, or made since: what there is of it is known.
+    pub fn has(&self, key: &N::Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The current values of all rows, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
+        self.0.values().filter_map(|row| row.current.as_ref())
     }
 
     /// The value as it was loaded.
@@ -122,6 +139,7 @@ macro_rules! for_each_noun {
             projects: Project,
             issues: Issue,
             ;
+            relations: Relation,
             messages: KnownMessage,
         }
     };
@@ -149,6 +167,8 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// Rows that must be looked for.
+            pub asks: Asks,
         }
 
         /// The new value of a row.
@@ -188,6 +208,7 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.asks.add(other.asks);
             }
         }
     };

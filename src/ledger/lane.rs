@@ -15,6 +15,7 @@ use super::definitions::Cache;
 use super::health::Health;
 use super::queue::{Pending, Queue, shutting_down};
 use super::remedy::{Failures, Remedy};
+use crate::domain::asks::Found;
 use crate::domain::counter::Counter;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::error::{Error, Reason};
@@ -22,6 +23,7 @@ use crate::domain::event::Seq;
 use crate::domain::issue::Issue;
 use crate::domain::message::KnownMessage;
 use crate::domain::project::Project;
+use crate::domain::relation::Relation;
 use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
 use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
 use crate::stream::{Hub, Position};
@@ -313,6 +315,7 @@ async fn begin<'a, 'c>(
     let resolve = Resolve {
         calls: calls.iter().map(|(caller, id)| (caller.as_str(), *id)).collect(),
         definitions: wanted.definition_keys().collect(),
+        asks: wanted.asks.clone(),
     };
     let (mut tx, resolved) = session.begin(&resolve).await?;
 
@@ -327,10 +330,14 @@ async fn begin<'a, 'c>(
         };
         replays.insert((known.caller.clone(), known.request_id), (known, position));
     }
-    let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
+    let mut footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
+    resolved.found.lock(&mut footprint);
 
     let mut used = cache.refresh(&mut tx, resolved.versions, &footprint.people).await?;
     let mut rows = lock_first(&mut tx, &footprint).await?;
+    if !std::mem::take(&mut footprint.asks).are_met(&rows) {
+        return Err(Fault::Stale("a parent changed before it was locked".into()));
+    }
     // Whoever holds the lock of a definition compares it here: its own change must not look like
     // somebody else's.
     for (key, version) in &used {
@@ -341,10 +348,28 @@ async fn begin<'a, 'c>(
     }
     used.retain(|(key, _)| !footprint.definitions.contains(key));
     let definitions = cache.definitions();
-    let second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
+    let mut second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
+    find_exactly(&mut tx, &mut second, &resolved.found).await?;
     lock_second(&mut tx, &second, &mut rows).await?;
     let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
+}
+
+/// Asks again, now that the first rows are locked. What is found then stays so to the end.
+async fn find_exactly(
+    tx: &mut Tx<'_>,
+    footprint: &mut Footprint,
+    first: &Found,
+) -> Result<(), Fault> {
+    if footprint.asks.is_empty() {
+        return Ok(());
+    }
+    let found = tx.find(&footprint.asks).await?;
+    if !found.is_locked(footprint, first) {
+        return Err(Fault::Stale("what was asked for changed before it was locked".into()));
+    }
+    footprint.relations.extend(found.relations);
+    Ok(())
 }
 
 /// Locks and loads what is known to be needed, table after table, in the one order.

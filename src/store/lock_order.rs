@@ -4,7 +4,7 @@
 
 /// The tables of the nouns. The list of the working set has the same order.
 pub const TABLES: &[&str] =
-    &["counters", "definition_versions", "projects", "issues", "inbound_keys"];
+    &["counters", "definition_versions", "projects", "issues", "relations", "inbound_keys"];
 
 /// The advisory lock under which the log grows: its holder alone gives the next `seq`.
 pub const ORDER_LOCK: i64 = 7_307_495;
@@ -21,6 +21,7 @@ mod tests {
     use crate::domain::issue::Issue;
     use crate::domain::message::KnownMessage;
     use crate::domain::project::Project;
+    use crate::domain::relation::Relation;
     use crate::domain::working_set::for_each_noun;
     use crate::store::Table;
 

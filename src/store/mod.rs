@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod asks;
 mod configuration;
 mod connect;
 mod counter;
@@ -18,6 +19,7 @@ mod partition;
 mod pool;
 mod prepared;
 mod project;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -49,6 +51,7 @@ use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::project::Project;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +120,13 @@ impl Store {
     pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
         reader.give_back(found).await
     }
 

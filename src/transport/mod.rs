@@ -6,6 +6,7 @@
 mod auth;
 mod deadline;
 mod decode;
+mod decode_issue;
 mod door;
 mod encode;
 mod event_service;

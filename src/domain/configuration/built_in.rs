@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use super::{IssueKind, IssueType};
+use crate::domain::value::Fields;
 use crate::domain::workflow::{Category, Status, Transition, Workflow};
 
 /// The workflow of an issue of no special kind.
@@ -51,6 +53,20 @@ fn plain(
 /// The built-in workflow of that id.
 pub fn workflow(id: &str) -> Option<&'static Workflow> {
     (id == "simple").then(|| &*SIMPLE)
+}
+
+/// The type of an issue of no special kind.
+static TASK: LazyLock<IssueType> = LazyLock::new(|| IssueType {
+    display_name: "Task".into(),
+    kind: IssueKind::Task,
+    workflow: "simple".into(),
+    parameter_schema: Fields::new(),
+    visible_to: Vec::new(),
+});
+
+/// The built-in issue type of that id.
+pub fn issue_type(id: &str) -> Option<&'static IssueType> {
+    (id == "task").then(|| &*TASK)
 }
 
 #[cfg(test)]
