@@ -67,6 +67,16 @@ pub const TABLE: &[(&str, Least)] = &[
     ("CreateIssueRelation", Least::Role(Role::Worker)),
     ("DeleteIssueRelation", Least::Role(Role::Worker)),
     ("ListIssueRelations", Least::Role(Role::Viewer)),
+    ("CreateComment", Least::Role(Role::Reporter)),
+    ("GetComment", Least::Role(Role::Viewer)),
+    ("ListComments", Least::Role(Role::Viewer)),
+    ("UpdateComment", Least::Role(Role::Reporter)),
+    ("DeleteComment", Least::Role(Role::Reporter)),
+    ("CreateReference", Least::Role(Role::Reporter)),
+    ("GetReference", Least::Role(Role::Viewer)),
+    ("ListReferences", Least::Role(Role::Viewer)),
+    ("UpdateReference", Least::Role(Role::Reporter)),
+    ("DeleteReference", Least::Role(Role::Reporter)),
     ("GetEvent", Least::Anybody),
     ("ListEvents", Least::Anybody),
     ("ListEventTypes", Least::Anybody),
@@ -134,6 +144,10 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
     let owns = owner.is_some_and(|owner| owner == at.caller);
     match least(rpc) {
         Least::Anybody => Ok(Some(standing)),
+        // What is of the installation and asks for a role of a project has a rule of its own.
+        Least::Role(_) | Least::RoleOrOwner(_) if matches!(subject, Subject::Installation) => {
+            Ok(Some(standing))
+        }
         Least::Installation if standing.admin => Ok(Some(standing)),
         Least::Installation => Err(role_required(name, "an administrator of the installation")),
         Least::RoleOrOwner(_) if owns => Ok(Some(standing)),

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -21,6 +22,7 @@ use super::issue::{
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
 use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
@@ -79,6 +81,8 @@ verbs! {
     TransitionIssue, CloseIssue, ReopenIssue,
     AssignIssue, ActivateIssue, DeactivateIssue,
     CreateIssueRelation, DeleteIssueRelation,
+    CreateComment, UpdateComment, DeleteComment,
+    CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
 }
 
@@ -157,51 +161,41 @@ impl Decision {
     }
 }
 
-/// What a command was about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// A project.
-    Project(Arc<Project>),
-    /// An issue.
-    Issue(Arc<Issue>),
-    /// A relation.
-    Relation(Arc<Relation>),
-    /// A message, by its name.
-    Message(MessageName),
-}
+macro_rules! resources {
+    ($($variant:ident($resource:ty) = $doc:literal, |$it:ident| $name:expr;)*) => {
+        /// What a command was about.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Resource { $(#[doc = $doc] $variant($resource),)* }
 
-impl Resource {
-    /// Its name: what a retry of the command is answered by.
-    pub fn name(&self) -> String {
-        match self {
-            Resource::Project(project) => project.id.to_string(),
-            Resource::Issue(issue) => issue.name.to_string(),
-            Resource::Relation(relation) => relation.name.to_string(),
-            Resource::Message(name) => name.to_string(),
+        impl Resource {
+            /// Its name: what a retry of the command is answered by.
+            pub fn name(&self) -> String {
+                match self { $(Resource::$variant($it) => $name.to_string(),)* }
+            }
         }
-    }
+
+        $(impl From<$resource> for Resource {
+            fn from(resource: $resource) -> Resource {
+                Resource::$variant(resource)
+            }
+        }
+
+        /// Gives the resource back if it is another one.
+        impl TryFrom<Resource> for $resource {
+            type Error = Resource;
+
+            fn try_from(resource: Resource) -> std::result::Result<$resource, Resource> {
+                if let Resource::$variant(found) = resource { Ok(found) } else { Err(resource) }
+            }
+        })*
+    };
 }
 
-impl From<Arc<Project>> for Resource {
-    fn from(project: Arc<Project>) -> Resource {
-        Resource::Project(project)
-    }
-}
-
-impl From<Arc<Issue>> for Resource {
-    fn from(issue: Arc<Issue>) -> Resource {
-        Resource::Issue(issue)
-    }
-}
-
-impl From<Arc<Relation>> for Resource {
-    fn from(relation: Arc<Relation>) -> Resource {
-        Resource::Relation(relation)
-    }
-}
-
-impl From<MessageName> for Resource {
-    fn from(name: MessageName) -> Resource {
-        Resource::Message(name)
-    }
+resources! {
+    Project(Arc<Project>) = "A project.", |project| project.id;
+    Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Relation(Arc<Relation>) = "A relation.", |relation| relation.name;
+    Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
+    Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
+    Message(MessageName) = "A message, by its name.", |name| name;
 }

@@ -211,8 +211,7 @@ pub(super) fn add(at: &At<'_>, field: &str, link: &Link) -> Result<Added> {
         kind: link.kind,
     });
     let event = relation.event(EventType::RelationAdded, from.step);
-    let changes =
-        vec![Arc::clone(&relation).into(), Arc::new(near).into(), Arc::new(far).into()];
+    let changes = vec![Arc::clone(&relation).into(), Arc::new(near).into(), Arc::new(far).into()];
     Ok(Added::New(relation, changes, event))
 }
 

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::asks::Asks;
+use super::comment::Comment;
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
 use super::name::{Principal, ProjectId};
 use super::project::Project;
+use super::reference::Reference;
 use super::relation::Relation;
 
 /// A thing that is stored in rows and changed by commands.
@@ -140,6 +142,8 @@ macro_rules! for_each_noun {
             issues: Issue,
             ;
             relations: Relation,
+            references: Reference,
+            comments: Comment,
             messages: KnownMessage,
         }
     };

@@ -43,6 +43,8 @@ const RACES: &[&str] = &[
     "relations_pk",
     "relations_uid_unique",
     "relations_link_unique",
+    "comments_uid_unique",
+    "object_references_uid_unique",
 ];
 
 impl From<SqlError> for Fault {

@@ -3,6 +3,7 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod asks;
+mod comment;
 mod configuration;
 mod connect;
 mod counter;
@@ -19,6 +20,7 @@ mod partition;
 mod pool;
 mod prepared;
 mod project;
+mod reference;
 mod relation;
 mod request;
 mod standing;

@@ -143,8 +143,7 @@ async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Resu
         Ok(rows.into_iter().filter_map(definition::version).collect())
     };
     let found = asks::find(conn, &resolve.asks);
-    let ((), now, known, versions, found) =
-        tokio::try_join!(begin, now, known, versions, found)?;
+    let ((), now, known, versions, found) = tokio::try_join!(begin, now, known, versions, found)?;
     Ok(Resolved { now, known, versions, found })
 }
 

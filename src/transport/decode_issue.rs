@@ -69,8 +69,7 @@ impl TryFrom<proto::AssignIssueRequest> for AssignIssue {
         if let Some(both) = add.intersection(&remove).next() {
             return Err(invalid("remove", format!("{both} is in add as well")));
         }
-        let owner =
-            (!owner.is_empty()).then(|| ActorName::parse("owner", &owner)).transpose()?;
+        let owner = (!owner.is_empty()).then(|| ActorName::parse("owner", &owner)).transpose()?;
         Ok(AssignIssue { name, add, remove, owner, etag: self::etag(etag) })
     }
 }
@@ -88,8 +87,7 @@ impl TryFrom<proto::DeactivateIssueRequest> for DeactivateIssue {
     type Error = Error;
 
     fn try_from(request: proto::DeactivateIssueRequest) -> Result<DeactivateIssue> {
-        let proto::DeactivateIssueRequest { name, etag, request_id: _, validate_only: _ } =
-            request;
+        let proto::DeactivateIssueRequest { name, etag, request_id: _, validate_only: _ } = request;
         Ok(DeactivateIssue { name: IssueName::parse("name", &name)?, etag: self::etag(etag) })
     }
 }
@@ -98,12 +96,8 @@ impl TryFrom<proto::CreateIssueRelationRequest> for CreateIssueRelation {
     type Error = Error;
 
     fn try_from(request: proto::CreateIssueRelationRequest) -> Result<CreateIssueRelation> {
-        let proto::CreateIssueRelationRequest {
-            parent,
-            relation,
-            request_id: _,
-            validate_only: _,
-        } = request;
+        let proto::CreateIssueRelationRequest { parent, relation, request_id: _, validate_only: _ } =
+            request;
         let from = IssueName::parse("parent", &parent)?;
         let proto::IssueRelation {
             name: _,
@@ -176,8 +170,12 @@ mod tests {
         let request = |add: &[&str], remove: &[&str]| {
             let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
             let (add, remove) = (names(add), names(remove));
-            let request =
-                proto::AssignIssueRequest { name: "ABC-1".into(), add, remove, ..Default::default() };
+            let request = proto::AssignIssueRequest {
+                name: "ABC-1".into(),
+                add,
+                remove,
+                ..Default::default()
+            };
             AssignIssue::try_from(request)
         };
 

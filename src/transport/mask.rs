@@ -152,9 +152,21 @@ fn edit(path: &str, issue: &proto::Issue) -> Result<Option<IssueEdit>> {
         "parent" => Field::Parent,
         "tags" => Field::Tags,
         "dedup_key" => Field::DedupKey,
-        "name" | "uid" | "key" | "etag" | "create_time" | "update_time" | "creator" | "step"
-        | "workflow" | "expire_time" | "issue_type_revision" | "kind" | "workflow_revision"
-        | "thread" | "visible_to" => return Ok(None),
+        "name"
+        | "uid"
+        | "key"
+        | "etag"
+        | "create_time"
+        | "update_time"
+        | "creator"
+        | "step"
+        | "workflow"
+        | "expire_time"
+        | "issue_type_revision"
+        | "kind"
+        | "workflow_revision"
+        | "thread"
+        | "visible_to" => return Ok(None),
         "state" | "status" | "category" | "resolution" | "close_time" | "delete_time"
         | "active" | "owner" | "assignees" => return Err(use_verb(path)),
         "issue_type" => return Err(invalid("update_mask", "issue_type: it never changes")),

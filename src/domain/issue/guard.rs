@@ -65,9 +65,8 @@ fn check_condition(at: &At<'_>, issue: &Issue, transition: &Transition) -> Resul
         .map_err(|error| failed(format!("the condition of {id} cannot be read: {error}")))?;
     let fields: Fields =
         issue.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let variables = Variables::new()
-        .with("issue", Value::from(&fields))
-        .with("actor", at.caller.as_str());
+    let variables =
+        Variables::new().with("issue", Value::from(&fields)).with("actor", at.caller.as_str());
     match program.holds(&variables, CONDITION_FUEL) {
         Ok(true) => Ok(()),
         Ok(false) => Err(failed(format!("the condition of {id} does not hold"))),

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree,
-};
+use super::{EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::{Reason, Result, refused};

@@ -169,7 +169,8 @@ impl Issue {
         ]
     }
 
-    fn event(&self, kind: EventType) -> Event {
+    /// An event of it, as it is now.
+    pub fn event(&self, kind: EventType) -> Event {
         let name = self.name.to_string();
         Event {
             kind,

@@ -124,7 +124,8 @@ fn below(at: &At<'_>, top: &IssueName) -> BTreeMap<IssueName, i16> {
     let mut levels = 0;
     while !level.is_empty() {
         levels += 1;
-        level = level.iter().filter_map(|name| parts.get(&name.number)).flatten().copied().collect();
+        level =
+            level.iter().filter_map(|name| parts.get(&name.number)).flatten().copied().collect();
         below.extend(level.iter().map(|&name| (name.clone(), levels)));
     }
     below

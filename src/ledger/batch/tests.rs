@@ -30,6 +30,8 @@ struct Database {
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
     issues: BTreeMap<IssueName, Issue>,
+    comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
+    references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
     messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
 }
 
@@ -54,6 +56,8 @@ impl Database {
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
             issues: rows(&self.issues, &footprint.issues),
+            comments: rows(&self.comments, &footprint.comments),
+            references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
         }
     }
@@ -63,6 +67,8 @@ impl Database {
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
         store(&mut self.issues, &rows.issues);
+        store(&mut self.comments, &rows.comments);
+        store(&mut self.references, &rows.references);
         store(&mut self.messages, &rows.messages);
     }
 
@@ -150,6 +156,8 @@ fn told(decided: &Decided) -> Vec<String> {
             let version = match resource {
                 Resource::Issue(issue) => issue.version,
                 Resource::Project(project) => project.version,
+                Resource::Comment(comment) => comment.version,
+                Resource::Reference(reference) => reference.version,
                 Resource::Message(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
