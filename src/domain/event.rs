@@ -243,6 +243,11 @@ impl EventPattern {
     }
 }
 
+/// Whether events of that type say that somebody may do more or less than before.
+pub fn concerns_people(kind: &str) -> bool {
+    matches!(noun_of(kind), "actor" | "credential" | "group" | "member")
+}
+
 /// The first word of a type.
 fn noun_of(kind: &str) -> &str {
     kind.split('.').next().unwrap_or(kind)

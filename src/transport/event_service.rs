@@ -72,7 +72,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::SubscribeRequest>,
     ) -> Reply<Self::SubscribeStream> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let asked = Subscribe::try_from(request.into_inner())?;
         let counted = self.door.subscriptions.count(&caller.name)?;
         self.check_start(&caller, asked.start).await?;
@@ -86,7 +86,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::PublishEventsRequest>,
     ) -> Reply<proto::PublishEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         Ok(Response::new(publish(&self.door, &caller, request.into_inner()).await?))
     }
 
@@ -94,7 +94,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::GetEventRequest>,
     ) -> Reply<proto::GetEventResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
         let state = self.log_state(&caller).await?;
@@ -116,7 +116,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventsRequest>,
     ) -> Reply<proto::ListEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListEventsRequest { filter, page_size: size, page_token, newest_first } =
             request.into_inner();
         let (size, said) = (page_size(size)?, filter.clone().unwrap_or_default().encode_to_vec());
@@ -142,7 +142,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventTypesRequest>,
     ) -> Reply<proto::ListEventTypesResponse> {
-        admit(&self.door.access, &request)?;
+        admit(&self.door.access, &request).await?;
         let proto::ListEventTypesRequest {} = request.into_inner();
         let types = EventType::ALL.iter().copied().map(encode::event_type).collect();
         Ok(Response::new(proto::ListEventTypesResponse { types }))

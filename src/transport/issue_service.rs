@@ -87,7 +87,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
@@ -97,7 +97,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::GetIssueRequest>,
     ) -> Reply<proto::GetIssueResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
         let issue = Some(encode::issue(&self.known(&caller, &name).await?));
@@ -108,7 +108,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
             request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
@@ -143,7 +143,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
@@ -153,7 +153,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -163,7 +163,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UndeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -173,7 +173,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = TransitionIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
@@ -183,7 +183,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CloseIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
@@ -193,7 +193,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))

@@ -7,6 +7,7 @@ mod auth;
 mod deadline;
 mod decode;
 mod decode_issue;
+mod directory;
 mod door;
 mod encode;
 mod event_service;
@@ -21,6 +22,7 @@ mod publish;
 mod serve;
 mod status;
 mod subscriptions;
+mod token;
 
 pub use auth::Access;
 pub use health::Health;
