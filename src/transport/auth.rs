@@ -156,6 +156,11 @@ writes! {
     TransitionIssueRequest for "TransitionIssue",
     CloseIssueRequest for "CloseIssue",
     ReopenIssueRequest for "ReopenIssue",
+    AssignIssueRequest for "AssignIssue",
+    ActivateIssueRequest for "ActivateIssue",
+    DeactivateIssueRequest for "DeactivateIssue",
+    CreateIssueRelationRequest for "CreateIssueRelation",
+    DeleteIssueRelationRequest for "DeleteIssueRelation",
 }
 
 /// A write that was let in.

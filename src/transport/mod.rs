@@ -19,6 +19,7 @@ mod observe;
 mod page_token;
 mod project_service;
 mod publish;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;
