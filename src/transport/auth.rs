@@ -285,6 +285,7 @@ mod tests {
         CloseIssue {
             name: IssueName::parse("name", "ABC-1").unwrap(),
             resolution: String::new(),
+            duplicate_of: None,
             message: String::new(),
             etag: None,
         }
