@@ -50,13 +50,17 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
+use crate::domain::comment::Comment;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
-use crate::domain::name::{IssueName, Principal, ProjectId};
+use crate::domain::name::{
+    CommentName, CommentParent, IssueName, Principal, ProjectId, ReferenceName, ReferenceParent,
+};
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
 use crate::domain::relation::Relation;
+use crate::domain::reference::Reference;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -190,6 +194,50 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
+    }
+
+    /// One comment.
+    pub async fn comment(&self, name: &CommentName, deadline: Instant) -> Result<Option<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = comment::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// Comments on a parent after a number.
+    pub async fn comments(
+        &self,
+        parent: &CommentParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = comment::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// One reference.
+    pub async fn reference(
+        &self,
+        name: &ReferenceName,
+        deadline: Instant,
+    ) -> Result<Option<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = reference::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// References of a parent after a number.
+    pub async fn references(
+        &self,
+        parent: &ReferenceParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = reference::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

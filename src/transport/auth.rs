@@ -161,6 +161,12 @@ writes! {
     DeactivateIssueRequest for "DeactivateIssue",
     CreateIssueRelationRequest for "CreateIssueRelation",
     DeleteIssueRelationRequest for "DeleteIssueRelation",
+    CreateCommentRequest for "CreateComment",
+    UpdateCommentRequest for "UpdateComment",
+    DeleteCommentRequest for "DeleteComment",
+    CreateReferenceRequest for "CreateReference",
+    UpdateReferenceRequest for "UpdateReference",
+    DeleteReferenceRequest for "DeleteReference",
 }
 
 /// A write that was let in.

@@ -21,7 +21,7 @@ use crate::domain::event::{EventType, Seq};
 use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
-use crate::store::LogState;
+use crate::store::{LogState, PageRow};
 use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
 
 /// How long a subscription may still say its last words when the server stops.
@@ -34,6 +34,27 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// One event as it lies in the log.
+    async fn row(&self, caller: &Caller, seq: Seq) -> Result<(LogState, PageRow)> {
+        let state = self.log_state(caller).await?;
+        let all = EventFilter::default();
+        let rows = match (state.oldest..=state.head).contains(&seq) {
+            true => {
+                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
+                caller.deadline.read(Box::pin(reading)).await?
+            }
+            false => Vec::new(),
+        };
+        let row = rows.into_iter().next().ok_or_else(|| not_found(format!("events/{seq}")))?;
+        Ok((state, row))
+    }
+
+    /// One event that the caller may see.
+    pub(super) async fn known_event(&self, caller: &Caller, seq: Seq) -> Result<proto::Event> {
+        let (_, row) = self.row(caller, seq).await?;
+        encode::event(seq, &row.body)
+    }
+
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
         caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
@@ -97,16 +118,7 @@ impl EventService for Events {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
-        let state = self.log_state(&caller).await?;
-        let all = EventFilter::default();
-        let rows = match (state.oldest..=state.head).contains(&seq) {
-            true => {
-                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
-                caller.deadline.read(Box::pin(reading)).await?
-            }
-            false => Vec::new(),
-        };
-        let row = rows.first().ok_or_else(|| not_found(&name))?;
+        let (state, row) = self.row(&caller, seq).await?;
         let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
         let event = Some(encode::event(seq, &row.body)?);
         Ok(Response::new(proto::GetEventResponse { event, cursor }))

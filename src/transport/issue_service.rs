@@ -9,6 +9,7 @@ use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::page_size;
 use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
+use super::event_service::Events;
 use super::page_token::{List, number_key, number_of};
 use super::relations::Outcome as Related;
 use crate::domain::command::Verb;
@@ -17,7 +18,7 @@ use crate::domain::issue::{
     ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
     RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
 use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
@@ -64,6 +65,25 @@ impl Issues {
         let deadline = caller.deadline;
         let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
         issue.ok_or_else(|| not_found(name))
+    }
+
+    /// An issue that is there.
+    pub(super) async fn live(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
+        let issue = self.known(caller, name).await?;
+        if issue.deleted_at.is_some() { Err(not_found(name)) } else { Ok(issue) }
+    }
+
+    /// The calls about events, which references may stand on.
+    pub(super) fn events(&self) -> Events {
+        Events { door: self.door.clone() }
+    }
+
+    /// Checks that there is such an actor.
+    pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
+        let deadline = caller.deadline;
+        let who = Principal::from(actor.clone());
+        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
+        found.map(drop).ok_or_else(|| not_found(actor))
     }
 
     /// An issue that is there, or hidden and can be brought back.
@@ -257,5 +277,75 @@ impl IssueService for Issues {
     ) -> Reply<proto::ListIssueRelationsResponse> {
         let caller = admit(&self.door.access, &request).await?;
         Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
+    }
+
+    async fn create_comment(
+        &self,
+        request: Request<proto::CreateCommentRequest>,
+    ) -> Reply<proto::CreateCommentResponse> {
+        Ok(self.comment_created(request).await?)
+    }
+
+    async fn get_comment(
+        &self,
+        request: Request<proto::GetCommentRequest>,
+    ) -> Reply<proto::GetCommentResponse> {
+        Ok(self.comment_got(request).await?)
+    }
+
+    async fn list_comments(
+        &self,
+        request: Request<proto::ListCommentsRequest>,
+    ) -> Reply<proto::ListCommentsResponse> {
+        Ok(self.comments_listed(request).await?)
+    }
+
+    async fn update_comment(
+        &self,
+        request: Request<proto::UpdateCommentRequest>,
+    ) -> Reply<proto::UpdateCommentResponse> {
+        Ok(self.comment_updated(request).await?)
+    }
+
+    async fn delete_comment(
+        &self,
+        request: Request<proto::DeleteCommentRequest>,
+    ) -> Reply<proto::DeleteCommentResponse> {
+        Ok(self.comment_deleted(request).await?)
+    }
+
+    async fn create_reference(
+        &self,
+        request: Request<proto::CreateReferenceRequest>,
+    ) -> Reply<proto::CreateReferenceResponse> {
+        Ok(self.reference_created(request).await?)
+    }
+
+    async fn get_reference(
+        &self,
+        request: Request<proto::GetReferenceRequest>,
+    ) -> Reply<proto::GetReferenceResponse> {
+        Ok(self.reference_got(request).await?)
+    }
+
+    async fn list_references(
+        &self,
+        request: Request<proto::ListReferencesRequest>,
+    ) -> Reply<proto::ListReferencesResponse> {
+        Ok(self.references_listed(request).await?)
+    }
+
+    async fn update_reference(
+        &self,
+        request: Request<proto::UpdateReferenceRequest>,
+    ) -> Reply<proto::UpdateReferenceResponse> {
+        Ok(self.reference_updated(request).await?)
+    }
+
+    async fn delete_reference(
+        &self,
+        request: Request<proto::DeleteReferenceRequest>,
+    ) -> Reply<proto::DeleteReferenceResponse> {
+        Ok(self.reference_deleted(request).await?)
     }
 }

@@ -42,6 +42,31 @@ pub(super) fn display_name(
     Ok(meant.then_some(display_name))
 }
 
+/// The fields of a plain resource that a mask means: some of `fields`. What the server sets is
+/// ignored; without a mask the fields are meant that are present.
+pub(super) fn paths(
+    mask: Option<FieldMask>,
+    fields: &[&'static str],
+    set_by_server: &[&str],
+    is_present: impl Fn(&str) -> bool,
+) -> Result<BTreeSet<&'static str>> {
+    let FieldMask { paths } = mask.unwrap_or_default();
+    if paths.is_empty() {
+        return Ok(fields.iter().copied().filter(|field| is_present(field)).collect());
+    }
+    let mut meant = BTreeSet::new();
+    for path in &paths {
+        if path == "*" {
+            meant.extend(fields);
+        } else if let Some(field) = fields.iter().find(|field| *field == path) {
+            meant.insert(*field);
+        } else if !set_by_server.contains(&path.as_str()) {
+            return Err(unknown_field(path));
+        }
+    }
+    Ok(meant)
+}
+
 /// The fields of an issue that callers set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Field {

@@ -4,6 +4,7 @@
 //! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
+mod comments;
 mod deadline;
 mod decode;
 mod decode_issue;
@@ -20,6 +21,7 @@ mod page_token;
 mod project_service;
 mod publish;
 mod relations;
+mod references;
 mod serve;
 mod status;
 mod subscriptions;
