@@ -122,6 +122,15 @@ writes! {
     TransitionIssueRequest for "TransitionIssue",
     CloseIssueRequest for "CloseIssue",
     ReopenIssueRequest for "ReopenIssue",
+    CreateWorkflowRequest for "CreateWorkflow",
+    UpdateWorkflowRequest for "UpdateWorkflow",
+    DeleteWorkflowRequest for "DeleteWorkflow",
+    CreateIssueTypeRequest for "CreateIssueType",
+    UpdateIssueTypeRequest for "UpdateIssueType",
+    DeleteIssueTypeRequest for "DeleteIssueType",
+    CreateActionTypeRequest for "CreateActionType",
+    UpdateActionTypeRequest for "UpdateActionType",
+    DeleteActionTypeRequest for "DeleteActionType",
 }
 
 /// A write that was let in.

@@ -4,6 +4,7 @@
 //! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
+mod configuration;
 mod deadline;
 mod decode;
 mod door;
