@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 use super::access::{self, Subject};
 use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
+use super::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -84,6 +88,9 @@ verbs! {
     CreateComment, UpdateComment, DeleteComment,
     CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
+    CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
+    CreateIssueType, UpdateIssueType, DeleteIssueType,
+    CreateActionType, UpdateActionType, DeleteActionType,
 }
 
 impl Verb {
@@ -198,4 +205,5 @@ resources! {
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
     Message(MessageName) = "A message, by its name.", |name| name;
+    Configuration(Arc<Configuration>) = "A piece of configuration.", |it| it.name;
 }

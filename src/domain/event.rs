@@ -93,6 +93,12 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ActionTypeCreated = "action_type.created", System,
+        "An action type was created. data: revision.";
+    ActionTypeDeleted = "action_type.deleted", System,
+        "An action type was deleted. data: revision.";
+    ActionTypeUpdated = "action_type.updated", System,
+        "An action type got a new revision. data: revision, changed[].";
     CommentCreated = "comment.created", System,
         "A comment was made. subject: what it is on. data: comment.";
     CommentDeleted = "comment.deleted", System,
@@ -122,6 +128,12 @@ catalogue! {
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
+    IssueTypeCreated = "issue_type.created", System,
+        "An issue type was created. data: revision.";
+    IssueTypeDeleted = "issue_type.deleted", System,
+        "An issue type was deleted. data: revision.";
+    IssueTypeUpdated = "issue_type.updated", System,
+        "An issue type got a new revision. data: revision, changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";
@@ -142,6 +154,12 @@ catalogue! {
     RelationRemoved = "relation.removed", Object,
         "It is not said any more how an issue stands to another. data: relation, issue, target, \
          kind.";
+    WorkflowCreated = "workflow.created", System,
+        "A workflow was created. data: revision.";
+    WorkflowDeleted = "workflow.deleted", System,
+        "A workflow was deleted. data: revision.";
+    WorkflowUpdated = "workflow.updated", System,
+        "A workflow got a new revision. data: revision, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.

@@ -24,6 +24,7 @@ pub mod project;
 pub mod reference;
 pub mod relation;
 mod remark;
+pub mod schema;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

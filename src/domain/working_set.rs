@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::asks::Asks;
 use super::comment::Comment;
+use super::configuration::{Configuration, Usage, UsageOf};
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
@@ -65,6 +66,13 @@ impl<N: Noun> Rows<N> {
     pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
         let row = self.0.get(key);
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// Adds rows that were loaded later; those that are here already stay.
+    pub fn add(&mut self, later: Rows<N>) {
+        for (key, row) in later.0 {
+            self.0.entry(key).or_insert(row);
+        }
     }
 
     /// The current value of a row, none too where nobody asked for it.
@@ -139,6 +147,7 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            configurations: Configuration,
             issues: Issue,
             ;
             relations: Relation,
@@ -160,6 +169,8 @@ macro_rules! working_set {
         #[derive(Debug, Default)]
         pub struct WorkingSet {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+            /// What was asked about the use of configuration.
+            pub usage: BTreeMap<UsageOf, Usage>,
         }
 
         /// The rows that commands need.
@@ -173,6 +184,8 @@ macro_rules! working_set {
             pub people: BTreeSet<Principal>,
             /// Rows that must be looked for.
             pub asks: Asks,
+            /// What is asked about the use of configuration, under the lock of its definition.
+            pub usage: BTreeSet<UsageOf>,
         }
 
         /// The new value of a row.
@@ -213,6 +226,7 @@ macro_rules! working_set {
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
                 self.asks.add(other.asks);
+                self.usage.extend(other.usage);
             }
         }
     };

@@ -7,6 +7,7 @@ pub const TABLES: &[&str] = &[
     "counters",
     "definition_versions",
     "projects",
+    "configurations",
     "issues",
     "relations",
     "object_references",
@@ -25,6 +26,7 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 mod tests {
     use super::*;
     use crate::domain::comment::Comment;
+    use crate::domain::configuration::Configuration;
     use crate::domain::counter::Counter;
     use crate::domain::definition::DefinitionVersion;
     use crate::domain::issue::Issue;

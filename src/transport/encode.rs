@@ -186,7 +186,8 @@ pub(super) fn relation_to_be(relation: &Relation) -> proto::IssueRelation {
     }
 }
 
-fn category(category: Category) -> proto::StatusCategory {
+/// What a status means.
+pub(super) fn category(category: Category) -> proto::StatusCategory {
     match category {
         Category::Triage => proto::StatusCategory::Triage,
         Category::Todo => proto::StatusCategory::Todo,

@@ -5,6 +5,7 @@
 
 mod auth;
 mod comments;
+mod configuration;
 mod deadline;
 mod decode;
 mod decode_issue;
@@ -20,8 +21,8 @@ mod observe;
 mod page_token;
 mod project_service;
 mod publish;
-mod relations;
 mod references;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;

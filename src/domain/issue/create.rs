@@ -70,7 +70,7 @@ impl Decide for CreateIssue {
         let mut issue = self.begun(at, counter.last, &newest);
         edits.iter().for_each(|edit| edit.apply(&mut issue));
         check("issue", &issue)?;
-        kind::check_parameters("issue.parameters", newest.issue_type, &issue.parameters)?;
+        newest.issue_type.parameter_schema.check("issue.parameters", &issue.parameters)?;
         self.check_people(at, &issue)?;
         dedup::check_free(at, &issue)?;
         tree::place(at, "issue.parent", &mut issue)?;

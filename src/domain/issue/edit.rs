@@ -248,7 +248,8 @@ impl Decide for UpdateIssue {
         }
         check("issue", &new)?;
         if new.parameters != old.parameters {
-            kind::check_parameters("issue.parameters", kind::of(at, old)?, &new.parameters)?;
+            let schema = &kind::of(at, old)?.parameter_schema;
+            schema.check("issue.parameters", &new.parameters)?;
         }
         if new.dedup_key != old.dedup_key {
             dedup::check_free(at, &new)?;

@@ -1,27 +1,27 @@
 //! What a transition asks for, beside the role: the conditions that its workflow sets.
 
-use serde_json::Value as Json;
+use serde_json::{Value, json};
 
 use super::{Issue, work};
 use crate::domain::access;
 use crate::domain::command::At;
 use crate::domain::error::{Error, Reason, Result, refused};
-use crate::domain::expr::{CONDITION_FUEL, Program, Value, Variables};
-use crate::domain::name::{ActorName, IssueName};
+use crate::domain::name::{ActorName, GroupName, IssueName, ProjectId};
 use crate::domain::people::Standing;
 use crate::domain::relation::RelationKind;
 use crate::domain::value::Fields;
-use crate::domain::workflow::Transition;
+use crate::domain::workflow::{Facts, Transition};
 
-/// The variables that conditions may name: `issue`, as it would be before its status changes, and
-/// `actor`, who asks.
-pub const VARIABLES: &[&str] = &["issue", "actor"];
-
-/// Checks all that a transition asks for. `issue` has the parameters that were sent with the move.
-pub(super) fn check(at: &At<'_>, issue: &Issue, transition: &Transition) -> Result<()> {
+/// Checks all that a transition asks for. `issue` has the parameters already that were sent.
+pub(super) fn check(
+    at: &At<'_>,
+    issue: &Issue,
+    sent: &Fields,
+    transition: &Transition,
+) -> Result<()> {
     check_performer(at, issue, transition)?;
     check_required(issue, transition)?;
-    check_condition(at, issue, transition)?;
+    check_condition(at, issue, sent, transition)?;
     check_actions_done(at, issue, transition)?;
     check_unblocked(at, issue, transition)
 }
@@ -42,7 +42,7 @@ fn check_performer(at: &At<'_>, issue: &Issue, transition: &Transition) -> Resul
 }
 
 fn check_required(issue: &Issue, transition: &Transition) -> Result<()> {
-    let missing = |key: &&String| issue.parameters.get(*key).is_none_or(Json::is_null);
+    let missing = |key: &&String| issue.parameters.get(*key).is_none_or(Value::is_null);
     let required = &transition.required_parameters;
     let missing: Vec<&str> = required.iter().filter(missing).map(String::as_str).collect();
     if missing.is_empty() {
@@ -52,26 +52,44 @@ fn check_required(issue: &Issue, transition: &Transition) -> Result<()> {
     Err(refused(Reason::FieldsMissing, &issue.name, rule).with("fields", missing.join(", ")))
 }
 
-fn check_condition(at: &At<'_>, issue: &Issue, transition: &Transition) -> Result<()> {
-    let text = &transition.condition;
-    if text.is_empty() {
+fn check_condition(
+    at: &At<'_>,
+    issue: &Issue,
+    sent: &Fields,
+    transition: &Transition,
+) -> Result<()> {
+    let condition = &transition.condition;
+    if condition.is_empty() {
         return Ok(());
     }
-    let failed = |problem: String| {
-        refused(Reason::ConditionFalse, &issue.name, problem).with("condition", text)
+    let fields = issue.fields().into_iter().map(|(name, value)| (name.to_owned(), value));
+    let names = [("name", issue.name.to_string()), ("key", issue.name.key())];
+    let names = names.map(|(field, name)| (field.to_owned(), json!(name)));
+    let project = &issue.name.project;
+    let facts =
+        Facts { issue: &fields.chain(names).collect(), params: sent, actor: &actor(at, project) };
+    let problem = match condition.holds(&facts) {
+        Ok(true) => return Ok(()),
+        Ok(false) => "does not hold".to_owned(),
+        Err(problem) => format!("gives nothing: {problem}"),
     };
-    let id = &transition.id;
-    let program = Program::condition(text, VARIABLES)
-        .map_err(|error| failed(format!("the condition of {id} cannot be read: {error}")))?;
-    let fields: Fields =
-        issue.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let variables =
-        Variables::new().with("issue", Value::from(&fields)).with("actor", at.caller.as_str());
-    match program.holds(&variables, CONDITION_FUEL) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(failed(format!("the condition of {id} does not hold"))),
-        Err(error) => Err(failed(format!("the condition of {id} gives nothing: {error}"))),
-    }
+    let rule = format!("the condition of {} {problem}", transition.id);
+    let error = refused(Reason::ConditionFalse, &issue.name, rule);
+    Err(error.with("condition", condition.source()))
+}
+
+/// What conditions see of who asks.
+fn actor(at: &At<'_>, project: &ProjectId) -> Fields {
+    let standing = at.definitions.standing(&at.caller.clone().into());
+    let role = standing.and_then(|standing| standing.role(project));
+    let role = role.map(|role| ("role", json!(role.as_str())));
+    let groups = standing.into_iter().flat_map(|standing| &standing.groups);
+    let groups: Vec<&str> = groups.map(GroupName::as_str).collect();
+    [("name", json!(at.caller.as_str())), ("groups", json!(groups))]
+        .into_iter()
+        .chain(role)
+        .map(|(field, value)| (field.to_owned(), value))
+        .collect()
 }
 
 /// Refuses while actions have not ended, where the workflow asks for it.

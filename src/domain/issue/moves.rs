@@ -156,8 +156,8 @@ impl Decide for TransitionIssue {
             }
         }
         check_fields("parameters", &new.parameters)?;
-        kind::check_parameters("parameters", kind::of(at, old)?, &new.parameters)?;
-        guard::check(at, &new, transition)?;
+        kind::of(at, old)?.parameter_schema.check("parameters", &new.parameters)?;
+        guard::check(at, &new, &self.parameters, transition)?;
         let (transition, to) = (&*transition.id, &*transition.to);
         let said = Said { resolution: COMPLETED, message: &self.message, ..Said::default() };
         moved(at, old, new, transition, to, said)

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
+use crate::domain::configuration::Configuration;
 use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
@@ -33,6 +34,7 @@ struct Database {
     counters: BTreeMap<CounterKey, Counter>,
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
+    configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
     issues: BTreeMap<IssueName, Issue>,
     relations: BTreeMap<RelationName, Relation>,
     comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
@@ -60,11 +62,13 @@ impl Database {
             counters: rows(&self.counters, &footprint.counters),
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
+            configurations: rows(&self.configurations, &footprint.configurations),
             issues: rows(&self.issues, &footprint.issues),
             relations: rows(&self.relations, &footprint.relations),
             comments: rows(&self.comments, &footprint.comments),
             references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
+            usage: BTreeMap::new(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Database {
         store(&mut self.counters, &rows.counters);
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
+        store(&mut self.configurations, &rows.configurations);
         store(&mut self.issues, &rows.issues);
         store(&mut self.relations, &rows.relations);
         store(&mut self.comments, &rows.comments);
@@ -172,7 +177,7 @@ fn told(decided: &Decided) -> Vec<String> {
                 Resource::Project(project) => project.version,
                 Resource::Comment(comment) => comment.version,
                 Resource::Reference(reference) => reference.version,
-                Resource::Relation(_) | Resource::Message(_) => 0,
+                Resource::Relation(_) | Resource::Configuration(_) | Resource::Message(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }
