@@ -3,10 +3,12 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod action;
+mod asks;
 mod comment;
 mod configuration;
 mod connect;
 mod counter;
+mod credential;
 mod definition;
 mod error;
 mod facts;
@@ -21,6 +23,7 @@ mod pool;
 mod prepared;
 mod project;
 mod reference;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -38,6 +41,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
+pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
@@ -48,15 +52,20 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
-use crate::domain::action::{Action, Attempt, OpenGate};
+use crate::domain::action::{Action, Attempt};
+use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    ActionName, ActorName, ConfigurationKind, ConfigurationName, IssueName, ProjectId,
+    ActionName, CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName,
+    Principal, ProjectId, ReferenceName, ReferenceParent,
 };
+use crate::domain::people::Standing;
 use crate::domain::project::Project;
+use crate::domain::reference::Reference;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +123,20 @@ impl Store {
         reader.give_back(now).await
     }
 
+    /// Whom the token of that digest lets in, disabled or not.
+    pub async fn let_in(&self, hash: &[u8; 32], deadline: Instant) -> Result<Option<LetIn>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = credential::let_in(reader.conn(), hash).await;
+        reader.give_back(found).await
+    }
+
+    /// What somebody may do; none is nobody that there is.
+    pub async fn standing(&self, who: &Principal, deadline: Instant) -> Result<Option<Standing>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = standing::find(reader.conn(), &[who]).await;
+        Ok(reader.give_back(found).await?.into_iter().next())
+    }
+
     /// A project, deleted or not.
     pub async fn project(&self, id: &ProjectId, deadline: Instant) -> Result<Option<Project>> {
         let mut reader = self.read.get(Some(deadline)).await?;
@@ -125,6 +148,13 @@ impl Store {
     pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
         reader.give_back(found).await
     }
 
@@ -243,36 +273,48 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// Actions whose leases are over: for `ExpireLeases`.
-    pub async fn expired_leases(&self, limit: i64, deadline: Instant) -> Result<Vec<ActionName>> {
+    /// One comment.
+    pub async fn comment(&self, name: &CommentName, deadline: Instant) -> Result<Option<Comment>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let found = action::expired_leases(reader.conn(), limit).await;
+        let found = comment::find(reader.conn(), name).await;
         reader.give_back(found).await
     }
 
-    /// Actions that have waited until now: for `WakeDue`.
-    pub async fn waking_actions(&self, limit: i64, deadline: Instant) -> Result<Vec<ActionName>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let found = action::waking(reader.conn(), limit).await;
-        reader.give_back(found).await
-    }
-
-    /// Gates on what lies in other issues and is done: for `SettleGates`.
-    pub async fn open_gates(&self, limit: i64, deadline: Instant) -> Result<Vec<OpenGate>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let found = action::open_gates(reader.conn(), limit).await;
-        reader.give_back(found).await
-    }
-
-    /// Actions that are held by those who may not act any more: for `ReleaseHeld`.
-    pub async fn held_by_disabled(
+    /// Comments on a parent after a number.
+    pub async fn comments(
         &self,
+        parent: &CommentParent,
+        after: i64,
         limit: i64,
         deadline: Instant,
-    ) -> Result<Vec<(ActorName, ActionName)>> {
+    ) -> Result<Vec<Comment>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let found = action::held_by_disabled(reader.conn(), limit).await;
+        let page = comment::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// One reference.
+    pub async fn reference(
+        &self,
+        name: &ReferenceName,
+        deadline: Instant,
+    ) -> Result<Option<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = reference::find(reader.conn(), name).await;
         reader.give_back(found).await
+    }
+
+    /// References of a parent after a number.
+    pub async fn references(
+        &self,
+        parent: &ReferenceParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = reference::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

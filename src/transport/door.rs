@@ -7,6 +7,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Response, Status};
 
 use super::auth::{Access, Admitted, Caller};
+use super::directory::Directory;
 use super::subscriptions::Subscriptions;
 use crate::domain::command::{Resource, Verb};
 use crate::domain::error::{Error, Result, not_found};
@@ -32,6 +33,7 @@ pub(super) struct Door {
     pub hub: Hub,
     pub store: Store,
     pub access: Access,
+    pub directory: Directory,
     pub subscriptions: Subscriptions,
     pub stopping: CancellationToken,
 }

@@ -9,14 +9,17 @@ use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::page_size;
 use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
+use super::event_service::Events;
 use super::page_token::{List, number_key, number_of};
+use super::relations::Outcome as Related;
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
-    UndeleteIssue, UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
+    RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
+use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
 use crate::store::Listed;
@@ -64,6 +67,25 @@ impl Issues {
         issue.ok_or_else(|| not_found(name))
     }
 
+    /// An issue that is there.
+    pub(super) async fn live(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
+        let issue = self.known(caller, name).await?;
+        if issue.deleted_at.is_some() { Err(not_found(name)) } else { Ok(issue) }
+    }
+
+    /// The calls about events, which references may stand on.
+    pub(super) fn events(&self) -> Events {
+        Events { door: self.door.clone() }
+    }
+
+    /// Checks that there is such an actor.
+    pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
+        let deadline = caller.deadline;
+        let who = Principal::from(actor.clone());
+        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
+        found.map(drop).ok_or_else(|| not_found(actor))
+    }
+
     /// An issue that is there, or hidden and can be brought back.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
@@ -87,7 +109,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
@@ -97,7 +119,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::GetIssueRequest>,
     ) -> Reply<proto::GetIssueResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
         let issue = Some(encode::issue(&self.known(&caller, &name).await?));
@@ -108,7 +130,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
             request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
@@ -143,7 +165,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
@@ -153,7 +175,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -163,7 +185,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UndeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -173,7 +195,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = TransitionIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
@@ -183,7 +205,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CloseIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
@@ -193,9 +215,137 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn assign_issue(
+        &self,
+        request: Request<proto::AssignIssueRequest>,
+    ) -> Reply<proto::AssignIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = AssignIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::AssignIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn activate_issue(
+        &self,
+        request: Request<proto::ActivateIssueRequest>,
+    ) -> Reply<proto::ActivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = ActivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::ActivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn deactivate_issue(
+        &self,
+        request: Request<proto::DeactivateIssueRequest>,
+    ) -> Reply<proto::DeactivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeactivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::DeactivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn create_issue_relation(
+        &self,
+        request: Request<proto::CreateIssueRelationRequest>,
+    ) -> Reply<proto::CreateIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::CreateIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn delete_issue_relation(
+        &self,
+        request: Request<proto::DeleteIssueRelationRequest>,
+    ) -> Reply<proto::DeleteIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::DeleteIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn list_issue_relations(
+        &self,
+        request: Request<proto::ListIssueRelationsRequest>,
+    ) -> Reply<proto::ListIssueRelationsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
+    }
+
+    async fn create_comment(
+        &self,
+        request: Request<proto::CreateCommentRequest>,
+    ) -> Reply<proto::CreateCommentResponse> {
+        Ok(self.comment_created(request).await?)
+    }
+
+    async fn get_comment(
+        &self,
+        request: Request<proto::GetCommentRequest>,
+    ) -> Reply<proto::GetCommentResponse> {
+        Ok(self.comment_got(request).await?)
+    }
+
+    async fn list_comments(
+        &self,
+        request: Request<proto::ListCommentsRequest>,
+    ) -> Reply<proto::ListCommentsResponse> {
+        Ok(self.comments_listed(request).await?)
+    }
+
+    async fn update_comment(
+        &self,
+        request: Request<proto::UpdateCommentRequest>,
+    ) -> Reply<proto::UpdateCommentResponse> {
+        Ok(self.comment_updated(request).await?)
+    }
+
+    async fn delete_comment(
+        &self,
+        request: Request<proto::DeleteCommentRequest>,
+    ) -> Reply<proto::DeleteCommentResponse> {
+        Ok(self.comment_deleted(request).await?)
+    }
+
+    async fn create_reference(
+        &self,
+        request: Request<proto::CreateReferenceRequest>,
+    ) -> Reply<proto::CreateReferenceResponse> {
+        Ok(self.reference_created(request).await?)
+    }
+
+    async fn get_reference(
+        &self,
+        request: Request<proto::GetReferenceRequest>,
+    ) -> Reply<proto::GetReferenceResponse> {
+        Ok(self.reference_got(request).await?)
+    }
+
+    async fn list_references(
+        &self,
+        request: Request<proto::ListReferencesRequest>,
+    ) -> Reply<proto::ListReferencesResponse> {
+        Ok(self.references_listed(request).await?)
+    }
+
+    async fn update_reference(
+        &self,
+        request: Request<proto::UpdateReferenceRequest>,
+    ) -> Reply<proto::UpdateReferenceResponse> {
+        Ok(self.reference_updated(request).await?)
+    }
+
+    async fn delete_reference(
+        &self,
+        request: Request<proto::DeleteReferenceRequest>,
+    ) -> Reply<proto::DeleteReferenceResponse> {
+        Ok(self.reference_deleted(request).await?)
     }
 }

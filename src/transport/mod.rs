@@ -4,8 +4,12 @@
 //! or the hub. Only `status.rs` knows which code an error has.
 
 mod auth;
+mod comments;
+mod configuration;
 mod deadline;
 mod decode;
+mod decode_issue;
+mod directory;
 mod door;
 mod encode;
 mod event_service;
@@ -17,9 +21,12 @@ mod observe;
 mod page_token;
 mod project_service;
 mod publish;
+mod references;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;
+mod token;
 
 pub use auth::Access;
 pub use health::Health;

@@ -15,6 +15,8 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
 use super::auth::Access;
+use super::configuration::Configurations;
+use super::directory::Directory;
 use super::door::Door;
 use super::event_service::Events;
 use super::health::Health;
@@ -27,6 +29,7 @@ use crate::proto::DESCRIPTORS;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
+use crate::proto::workflow_service_server::WorkflowServiceServer;
 use crate::store::Store;
 use crate::stream::Hub;
 
@@ -94,11 +97,13 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let Parts { ledger, hub, store, access, health, observer } = parts;
     let message_bytes_max = options.message_bytes_max;
+    let directory = Directory::new(store.clone(), hub.people());
     let door = Door {
         ledger,
         hub,
         store,
-        access,
+        access: access.knowing(directory.clone()),
+        directory,
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
@@ -112,8 +117,10 @@ pub async fn serve(
     }
     let projects = ProjectServiceServer::new(Projects { door: door.clone() });
     let issues = IssueServiceServer::new(Issues { door: door.clone() });
+    let workflows = WorkflowServiceServer::new(Configurations { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
+        .add_service(limited!(workflows))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }
@@ -216,7 +223,7 @@ mod tests {
             &self,
             request: Request<proto::CreateProjectRequest>,
         ) -> Reply<proto::CreateProjectResponse> {
-            let (_, message) = admit_write(&self.0, request)?;
+            let (_, message) = admit_write(&self.0, request).await?;
             let verb = crate::domain::project::CreateProject::try_from(message)?;
             Err(Error::Exists { resource: verb.id.to_string() }.into())
         }
@@ -225,7 +232,7 @@ mod tests {
             &self,
             request: Request<proto::GetProjectRequest>,
         ) -> Reply<proto::GetProjectResponse> {
-            admit(&self.0, &request)?;
+            admit(&self.0, &request).await?;
             let name = request.into_inner().name;
             if name == "panic" {
                 panic!("as it was told");
@@ -237,7 +244,7 @@ mod tests {
             &self,
             request: Request<proto::ListProjectsRequest>,
         ) -> Reply<proto::ListProjectsResponse> {
-            let caller = admit(&self.0, &request)?;
+            let caller = admit(&self.0, &request).await?;
             let reading = std::future::pending::<store::Result<proto::ListProjectsResponse>>();
             Ok(Response::new(caller.deadline.read(Box::pin(reading)).await?))
         }
@@ -496,6 +503,7 @@ mod tests {
                 "potts.v1.EventService",
                 "potts.v1.IssueService",
                 "potts.v1.ProjectService",
+                "potts.v1.WorkflowService",
             ]
         );
         let Some(MessageResponse::FileDescriptorResponse(files)) = next().await else { panic!() };

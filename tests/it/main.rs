@@ -21,6 +21,7 @@ mod lists;
 mod projects;
 mod publish;
 mod refusals;
+mod remarks;
 mod replicas;
 mod retries;
 mod schema;

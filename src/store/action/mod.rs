@@ -6,7 +6,6 @@
 mod asks;
 mod attempt;
 mod draw;
-mod due;
 mod gate;
 mod place;
 mod row;
@@ -19,7 +18,6 @@ use uuid::Uuid;
 pub(super) use asks::find as find_asked;
 pub(super) use attempt::page as attempts;
 pub(super) use draw::draw;
-pub(super) use due::{expired_leases, held_by_disabled, open_gates, waking};
 use row::{Locked, Row};
 
 use super::error::Result;

@@ -52,7 +52,7 @@ pub fn text(text: &str) -> String {
     text.into()
 }
 
-fn mask(paths: &[&str]) -> Option<FieldMask> {
+pub fn mask(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask { paths: paths.iter().map(|path| text(path)).collect() })
 }
 
