@@ -25,13 +25,14 @@ use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
 use super::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, ReopenIssue, TransitionIssue, UndeleteIssue,
-    UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
+    ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, AttemptName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
+use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
@@ -93,6 +94,8 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    AssignIssue, ActivateIssue, DeactivateIssue,
+    CreateIssueRelation, DeleteIssueRelation,
     CreateComment, UpdateComment, DeleteComment,
     CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
@@ -213,6 +216,7 @@ macro_rules! resources {
 resources! {
     Project(Arc<Project>) = "A project.", |project| project.id;
     Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Relation(Arc<Relation>) = "A relation.", |relation| relation.name;
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
     Message(MessageName) = "A message, by its name.", |name| name;

@@ -135,10 +135,16 @@ catalogue! {
         "A comment was taken back. subject: what it was on. data: comment.";
     CommentUpdated = "comment.updated", System,
         "The text of a comment changed. subject: what it is on. data: comment, changed[].";
+    IssueActivated = "issue.activated", Object,
+        "Work on an issue may go on.";
+    IssueAssigned = "issue.assigned", Object,
+        "An issue was given to others. data: added[], removed[].";
     IssueClosed = "issue.closed", Object,
-        "An issue was closed. data: resolution, message.";
+        "An issue was closed. data: resolution, message, duplicate_of.";
     IssueCreated = "issue.created", Object,
         "An issue was created. after: all its fields.";
+    IssueDeactivated = "issue.deactivated", Object,
+        "Work on an issue is to wait.";
     IssueDeleted = "issue.deleted", Object,
         "An issue was hidden.";
     IssueDescribed = "issue.described", System,
@@ -167,18 +173,23 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
-    WorkflowCreated = "workflow.created", System,
-        "A workflow was created. data: revision.";
-    WorkflowDeleted = "workflow.deleted", System,
-        "A workflow was deleted. data: revision.";
-    WorkflowUpdated = "workflow.updated", System,
-        "A workflow got a new revision. data: revision, changed[].";
     ReferenceCreated = "reference.created", System,
         "A reference was made. subject: what it is on. data: reference.";
     ReferenceDeleted = "reference.deleted", System,
         "A reference was taken away. subject: what it was on. data: reference.";
     ReferenceUpdated = "reference.updated", System,
         "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
+    RelationAdded = "relation.added", Object,
+        "It was said how an issue stands to another. data: relation, issue, target, kind.";
+    RelationRemoved = "relation.removed", Object,
+        "It is not said any more how an issue stands to another. data: relation, issue, target, \
+         kind.";
+    WorkflowCreated = "workflow.created", System,
+        "A workflow was created. data: revision.";
+    WorkflowDeleted = "workflow.deleted", System,
+        "A workflow was deleted. data: revision.";
+    WorkflowUpdated = "workflow.updated", System,
+        "A workflow got a new revision. data: revision, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.

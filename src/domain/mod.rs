@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod action;
+pub mod asks;
 pub mod cloud_event;
 pub mod command;
 pub mod comment;
@@ -22,6 +23,7 @@ pub mod name;
 pub mod people;
 pub mod project;
 pub mod reference;
+pub mod relation;
 mod remark;
 pub mod schema;
 pub mod value;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{Action, ActionAsks, Attempt, Draw};
+use super::asks::Asks;
 use super::comment::Comment;
 use super::configuration::{Configuration, Usage, UsageOf};
 use super::counter::Counter;
@@ -17,6 +18,7 @@ use super::message::KnownMessage;
 use super::name::{ActionName, Principal, ProjectId};
 use super::project::Project;
 use super::reference::Reference;
+use super::relation::Relation;
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -67,16 +69,6 @@ impl<N: Noun> Rows<N> {
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
     }
 
-    /// The current value of a row, none too where nobody asked for it.
-    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
-        self.0.get(key)?.current.as_ref()
-    }
-
-    /// The current values of all rows, in the order of their keys.
-    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
-        self.0.values().filter_map(|row| row.current.as_ref())
-    }
-
     /// Adds rows that were loaded later; those that are here already stay.
     pub fn add(&mut self, later: Rows<N>) {
         for (key, row) in later.0 {
@@ -84,9 +76,19 @@ impl<N: Noun> Rows<N> {
         }
     }
 
-    /// Whether a row was loaded or found absent.
+    /// The current value of a row, none too where nobody asked for it.
+    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.current.as_ref()
+    }
+
+    /// Whether a row was asked for, or made since: what there is of it is known.
     pub fn has(&self, key: &N::Key) -> bool {
         self.0.contains_key(key)
+    }
+
+    /// The current values of all rows, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
+        self.0.values().filter_map(|row| row.current.as_ref())
     }
 
     /// The value as it was loaded.
@@ -151,6 +153,7 @@ macro_rules! for_each_noun {
             ;
             actions: Action,
             attempts: Attempt,
+            relations: Relation,
             references: Reference,
             comments: Comment,
             messages: KnownMessage,
@@ -184,6 +187,8 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// Rows that must be looked for.
+            pub asks: Asks,
             /// What is asked about the use of configuration, under the lock of its definition.
             pub usage: BTreeSet<UsageOf>,
             /// Actions that must be looked for, once the issues are locked.
@@ -227,6 +232,7 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.asks.add(other.asks);
                 self.usage.extend(other.usage);
                 self.action_asks.add(other.action_asks);
             }

@@ -40,6 +40,10 @@ const RACES: &[&str] = &[
     "inbound_keys_pk",
     "issues_uid_unique",
     "actions_uid_unique",
+    "issues_dedup_key_unique",
+    "relations_pk",
+    "relations_uid_unique",
+    "relations_link_unique",
     "comments_uid_unique",
     "object_references_uid_unique",
 ];

@@ -11,6 +11,7 @@ pub const TABLES: &[&str] = &[
     "issues",
     "actions",
     "attempts",
+    "relations",
     "object_references",
     "comments",
     "inbound_keys",
@@ -35,6 +36,7 @@ mod tests {
     use crate::domain::message::KnownMessage;
     use crate::domain::project::Project;
     use crate::domain::reference::Reference;
+    use crate::domain::relation::Relation;
     use crate::domain::working_set::for_each_noun;
     use crate::store::Table;
 

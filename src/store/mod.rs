@@ -3,6 +3,7 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod action;
+mod asks;
 mod comment;
 mod configuration;
 mod connect;
@@ -22,6 +23,7 @@ mod pool;
 mod prepared;
 mod project;
 mod reference;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -56,12 +58,13 @@ use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    CommentName, CommentParent, ConfigurationKind, ConfigurationName,
-    IssueName, Principal, ProjectId, ReferenceName, ReferenceParent,
+    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
+    ProjectId, ReferenceName, ReferenceParent,
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
 use crate::domain::reference::Reference;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +147,13 @@ impl Store {
     pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
         reader.give_back(found).await
     }
 

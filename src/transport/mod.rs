@@ -6,8 +6,10 @@
 mod action;
 mod auth;
 mod comments;
+mod configuration;
 mod deadline;
 mod decode;
+mod decode_issue;
 mod directory;
 mod door;
 mod encode;
@@ -21,6 +23,7 @@ mod page_token;
 mod project_service;
 mod publish;
 mod references;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;

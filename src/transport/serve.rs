@@ -16,6 +16,7 @@ use tonic_reflection::server::Builder as Reflection;
 
 use super::action::Actions;
 use super::auth::Access;
+use super::configuration::Configurations;
 use super::directory::Directory;
 use super::door::Door;
 use super::event_service::Events;
@@ -30,6 +31,7 @@ use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
+use crate::proto::workflow_service_server::WorkflowServiceServer;
 use crate::store::Store;
 use crate::stream::Hub;
 
@@ -117,9 +119,11 @@ pub async fn serve(
     }
     let projects = ProjectServiceServer::new(Projects { door: door.clone() });
     let issues = IssueServiceServer::new(Issues { door: door.clone() });
+    let workflows = WorkflowServiceServer::new(Configurations { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
         .add_service(limited!(ActionServiceServer::new(Actions { door: door.clone() })))
+        .add_service(limited!(workflows))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }
@@ -502,6 +506,7 @@ mod tests {
                 "potts.v1.EventService",
                 "potts.v1.IssueService",
                 "potts.v1.ProjectService",
+                "potts.v1.WorkflowService",
             ]
         );
         let Some(MessageResponse::FileDescriptorResponse(files)) = next().await else { panic!() };

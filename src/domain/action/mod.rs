@@ -38,7 +38,7 @@ pub use end::{CancelAction, SkipAction};
 pub use finish::{CompleteAction, FailAction, ReleaseAction};
 pub use gate::{Dependency, DependsOn, Gate, GateOn, Satisfy};
 pub use hold::{HeartbeatAction, StartAction};
-pub use of_issue::{any_unfinished, cancel_all, readmit_all};
+pub use of_issue::{cancel_all, readmit_all, unfinished};
 pub use place::{Blocked, EndedState, Lease, Line, Place, Ready, State, Stop, Wait};
 pub use repeat::RepeatAction;
 pub use sweep::{ExpireLeases, OpenGate, ReleaseHeld, SettleGates, WakeDue};

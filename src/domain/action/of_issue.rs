@@ -2,6 +2,9 @@
 //!
 //! Whoever calls these asks for [`super::ActionAsks::unfinished_of`] the issue.
 
+use std::sync::Arc;
+
+use super::Action;
 use super::change::Changed;
 use super::end::{ask_to_stop, stopped};
 use super::place::{EndedState, STOPPING, Stop};
@@ -12,10 +15,10 @@ use crate::domain::issue::Issue;
 use crate::domain::name::IssueName;
 use crate::domain::working_set::Change;
 
-/// Whether an action of an issue has not ended.
-pub fn any_unfinished(at: &At<'_>, issue: &IssueName) -> bool {
-    let mut actions = at.rows.actions.values().filter(|action| action.name.issue == *issue);
-    actions.any(|action| action.is_unfinished())
+/// The actions of an issue that have not ended.
+pub fn unfinished<'a>(at: &At<'a>, issue: &'a IssueName) -> impl Iterator<Item = &'a Arc<Action>> {
+    let of_issue = at.rows.actions.values().filter(move |action| action.name.issue == *issue);
+    of_issue.filter(|action| action.is_unfinished())
 }
 
 /// Cancels the unfinished actions of an issue that is closed. Who holds one may still end it, for a

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{EventType, Issue, becomes, footprint, known, live};
+use super::{
+    EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree, work,
+};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
-use crate::domain::error::Result;
+use crate::domain::error::{Reason, Result, refused};
 use crate::domain::etag;
 use crate::domain::name::IssueName;
 use crate::domain::working_set::Footprint;
@@ -25,19 +27,26 @@ impl Decide for DeleteIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.add(work::footprint(&self.name));
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let old = live(at, &self.name, self.etag.as_deref())?;
+        if old.open_children > 0 {
+            let rule = format!("it has {} open children", old.open_children);
+            return Err(refused(Reason::InUse, &self.name, rule));
+        }
         let new = Issue {
             version: old.version + 1,
             updated_at: at.now,
             deleted_at: Some(at.now),
             ..Issue::clone(old)
         };
+        let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueDeleted);
-        Ok(becomes(new, vec![event]))
+        work::readmitted(at, also(becomes(new.clone(), vec![event]), parents), &new)
     }
 }
 
@@ -56,7 +65,10 @@ impl Decide for UndeleteIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.add(work::footprint(&self.name));
+        footprint.asks.rivals_of.insert(self.name.clone());
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -71,7 +83,9 @@ impl Decide for UndeleteIssue {
             deleted_at: None,
             ..Issue::clone(old)
         };
+        dedup::check_free(at, &new)?;
+        let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueUndeleted);
-        Ok(becomes(new, vec![event]))
+        work::readmitted(at, also(becomes(new.clone(), vec![event]), parents), &new)
     }
 }

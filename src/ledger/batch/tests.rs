@@ -1,5 +1,8 @@
 //! Batches against a database in memory: however commands are cut into batches, the same happens.
 
+mod asks;
+mod work;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +20,10 @@ use crate::domain::issue::{
     UndeleteIssue, UpdateIssue,
 };
 use crate::domain::message::{KnownMessage, ReceiveMessage};
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{IssueName, ProjectId, RelationName};
 use crate::domain::people::Standing;
 use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use crate::domain::relation::Relation;
 use crate::domain::working_set::{Changes, Noun, Rows};
 use crate::ledger::command::{Class, Command};
 use crate::ledger::queue::Progress;
@@ -32,6 +36,7 @@ struct Database {
     projects: BTreeMap<ProjectId, Project>,
     configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
     issues: BTreeMap<IssueName, Issue>,
+    relations: BTreeMap<RelationName, Relation>,
     comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
     references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
     messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
@@ -59,6 +64,7 @@ impl Database {
             projects: rows(&self.projects, &footprint.projects),
             configurations: rows(&self.configurations, &footprint.configurations),
             issues: rows(&self.issues, &footprint.issues),
+            relations: rows(&self.relations, &footprint.relations),
             comments: rows(&self.comments, &footprint.comments),
             references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
@@ -72,6 +78,7 @@ impl Database {
         store(&mut self.projects, &rows.projects);
         store(&mut self.configurations, &rows.configurations);
         store(&mut self.issues, &rows.issues);
+        store(&mut self.relations, &rows.relations);
         store(&mut self.comments, &rows.comments);
         store(&mut self.references, &rows.references);
         store(&mut self.messages, &rows.messages);
@@ -83,6 +90,7 @@ impl Database {
         let root = Standing {
             principal: ActorName::root().into(),
             active: true,
+            person: false,
             admin: true,
             groups: Default::default(),
             roles: Default::default(),
@@ -99,8 +107,9 @@ impl Database {
 
     fn carry_out_with(&mut self, batch: &[Pending], wanted: &Footprint) -> Decided {
         let definitions = self.definitions();
+        let wanted = self.lock(batch, wanted.clone(), &definitions);
         let mut world = World {
-            rows: self.load(wanted),
+            rows: self.load(&wanted),
             definitions: &definitions,
             now: Timestamp::UNIX_EPOCH,
             replays: Replays::new(),
@@ -145,7 +154,13 @@ fn create_project() -> CreateProject {
 }
 
 fn create_issue(title: &str) -> CreateIssue {
-    CreateIssue { project: project(), edits: vec![IssueEdit::Title(title.into())] }
+    let edits = vec![IssueEdit::Title(title.into())];
+    CreateIssue { project: project(), start: Default::default(), edits }
+}
+
+fn close(name: IssueName, duplicate_of: Option<IssueName>) -> CloseIssue {
+    let text = String::new;
+    CloseIssue { name, resolution: text(), duplicate_of, message: text(), etag: None }
 }
 
 fn started() -> Database {
@@ -163,7 +178,9 @@ fn told(decided: &Decided) -> Vec<String> {
                 Resource::Project(project) => project.version,
                 Resource::Comment(comment) => comment.version,
                 Resource::Reference(reference) => reference.version,
-                Resource::Message(_) | Resource::Configuration(_) => 0,
+                Resource::Relation(_) | Resource::Configuration(_) | Resource::Message(_) => 0,
+                Resource::Action(action) => action.version,
+                Resource::Actions(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }
@@ -197,9 +214,10 @@ fn verbs() -> impl Strategy<Value = Verb> {
             let (to, parameters) = (Move::Along(id), serde_json::Map::new());
             TransitionIssue { name, to, parameters, message: message(), etag: None }.into()
         }),
-        3 => name().prop_map(move |name| {
-            CloseIssue { name, resolution: message(), message: message(), etag: None }.into()
+        3 => name().prop_map(|name| {
+            close(name, None).into()
         }),
+        3 => work::verbs(),
         3 => name().prop_map(move |name| {
             ReopenIssue { name, message: message(), etag: None }.into()
         }),
@@ -267,6 +285,9 @@ proptest! {
                 prop_assert!((0..=1).contains(&(issue.step - step)));
                 prop_assert_eq!(issue.is_closed(), issue.category.closes());
             }
+            work::check_trees(&database);
+            work::check_relations(&database);
+            work::check_keys(&database);
             let numbers: Vec<i64> = database.issues.keys().map(|name| name.number).collect();
             let dense: Vec<i64> = (1..=i64::try_from(numbers.len()).unwrap()).collect();
             prop_assert_eq!(numbers, dense);
@@ -280,6 +301,7 @@ fn a_refusal_a_panic_or_an_oversize_changes_nobody_elses_outcome() {
     let notes = (0..60).map(|n| (format!("k{n}"), "v".repeat(1_000))).collect();
     let oversize = CreateIssue {
         project: project(),
+        start: Default::default(),
         edits: vec![IssueEdit::Title("t".into()), large, IssueEdit::Annotations(notes)],
     };
     let batch = [
@@ -289,6 +311,7 @@ fn a_refusal_a_panic_or_an_oversize_changes_nobody_elses_outcome() {
             CloseIssue {
                 name: issue(77),
                 resolution: String::new(),
+                duplicate_of: None,
                 message: String::new(),
                 etag: None,
             },
@@ -336,10 +359,7 @@ fn the_same_call_twice_in_a_batch_happens_once() {
 #[test]
 fn a_refused_call_is_decided_anew_when_it_comes_again() {
     let mut database = started();
-    let close = |id| {
-        let (name, text) = (issue(1), String::new);
-        pending(id, CloseIssue { name, resolution: text(), message: text(), etag: None })
-    };
+    let close = |id| pending(id, self::close(issue(1), None));
     let batch = [close(10), pending(11, create_issue("one")), close(10)];
 
     let decided = database.carry_out(&batch);
