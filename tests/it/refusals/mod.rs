@@ -176,8 +176,9 @@ fn documented() -> BTreeMap<(String, String), String> {
             let line = line.trim();
             if let Some(rpc) = line.strip_prefix("rpc ") {
                 let (rpc, _) = rpc.split_once('(').unwrap();
-                let reads =
-                    ["Get", "List", "Subscribe", "Publish"].iter().any(|r| rpc.starts_with(r));
+                // What takes no `request_id` says all by itself.
+                let reads = ["Get", "List", "Subscribe", "Publish", "Heartbeat"];
+                let reads = reads.iter().any(|r| rpc.starts_with(r));
                 let also = if reads { "" } else { of_writes };
                 let (_, own) = errors.split_once("Errors:").unwrap_or_default();
                 for (code, reason) in [own, of_all, also].into_iter().flat_map(pairs) {

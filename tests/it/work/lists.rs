@@ -1,8 +1,9 @@
 //! Lists of actions and attempts.
 
 use potts::proto::{
-    ActionState, DeleteIssueRequest, ListActionsRequest, ListActionsResponse, ListAttemptsRequest,
-    UpdateActionRequest,
+    ActionState, AssignActionRequest, ClaimNextActionsRequest, DeleteIssueRequest,
+    ListActionsRequest, ListActionsResponse, ListAttemptsRequest, RepeatActionRequest,
+    StartActionRequest, UpdateActionRequest,
 };
 use prost_types::FieldMask;
 use tonic::Code;
@@ -160,4 +161,52 @@ async fn an_update_changes_what_its_mask_names() {
     assert_eq!((first.changed, again.changed), (true, false));
     let action = first.action.unwrap();
     assert_eq!((action.title.as_str(), action.priority), ("Do it well", 0));
+}
+
+/// Goal: who only reads changes nothing, and who works does not manage.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_about_actions_asks_for_a_role() {
+    let app = TestApp::with_issues(1).await;
+    app.action(1, "Do it").await;
+    let head = app.head().await;
+    let reader = app.hand("ann", "PERSON", "VIEWER").await;
+    let worker = app.hand("ben", "PERSON", "WORKER").await;
+    let name = named(1, 1);
+    let mut held = app.root().get(&name).await;
+    held.fence = 1;
+    let managing = async |hand: &Hand| {
+        let assign = AssignActionRequest { name: name.clone(), ..Default::default() };
+        let repeat = RepeatActionRequest { name: name.clone(), ..Default::default() };
+        let action = Some(potts::proto::Action { name: name.clone(), ..Default::default() });
+        let update = UpdateActionRequest { action, ..Default::default() };
+        [
+            hand.add(1, potts::proto::Action { title: "t".into(), ..Default::default() }).await.err(),
+            hand.skip(&name).await.err(),
+            hand.cancel(&name).await.err(),
+            hand.actions().assign_action(assign).await.err(),
+            hand.actions().repeat_action(repeat).await.err(),
+            hand.actions().update_action(update).await.err(),
+        ]
+    };
+    let next =
+        ClaimNextActionsRequest { parent: "projects/abc".into(), ..Default::default() };
+    let start = StartActionRequest { name: name.clone(), fence: 1, ..Default::default() };
+
+    let working = [
+        reader.claim(&name).await.err(),
+        reader.actions().claim_next_actions(next).await.err(),
+        reader.actions().start_action(start).await.err(),
+        reader.beat(&held, 1).await.err(),
+        reader.complete(&held).await.err(),
+        reader.fail(&held, false).await.err(),
+        reader.release(&held).await.err(),
+    ];
+    let refused = managing(&reader).await.into_iter().chain(managing(&worker).await);
+
+    for status in refused.chain(working) {
+        let refused = told(Err::<(), _>(status.expect("a refusal")));
+        assert_eq!(refused.why(), (Code::PermissionDenied, "ROLE_REQUIRED"));
+        assert!(["WORKER", "MANAGER"].contains(&refused.metadata("required")));
+    }
+    assert_eq!(app.head().await, head);
 }
