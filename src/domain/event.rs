@@ -99,6 +99,12 @@ catalogue! {
         "A comment was taken back. subject: what it was on. data: comment.";
     CommentUpdated = "comment.updated", System,
         "The text of a comment changed. subject: what it is on. data: comment, changed[].";
+    ActionTypeCreated = "action_type.created", System,
+        "An action type was created. data: revision.";
+    ActionTypeDeleted = "action_type.deleted", System,
+        "An action type was deleted. data: revision.";
+    ActionTypeUpdated = "action_type.updated", System,
+        "An action type got a new revision. data: revision, changed[].";
     IssueClosed = "issue.closed", Object,
         "An issue was closed. data: resolution, message.";
     IssueCreated = "issue.created", Object,
@@ -116,6 +122,12 @@ catalogue! {
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
+    IssueTypeCreated = "issue_type.created", System,
+        "An issue type was created. data: revision.";
+    IssueTypeDeleted = "issue_type.deleted", System,
+        "An issue type was deleted. data: revision.";
+    IssueTypeUpdated = "issue_type.updated", System,
+        "An issue type got a new revision. data: revision, changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";
@@ -131,6 +143,12 @@ catalogue! {
         "A reference was taken away. subject: what it was on. data: reference.";
     ReferenceUpdated = "reference.updated", System,
         "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
+    WorkflowCreated = "workflow.created", System,
+        "A workflow was created. data: revision.";
+    WorkflowDeleted = "workflow.deleted", System,
+        "A workflow was deleted. data: revision.";
+    WorkflowUpdated = "workflow.updated", System,
+        "A workflow got a new revision. data: revision, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.

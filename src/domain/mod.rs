@@ -22,6 +22,7 @@ pub mod people;
 pub mod project;
 pub mod reference;
 mod remark;
+pub mod schema;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

@@ -7,14 +7,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::comment::Comment;
-use super::counter::Counter;
-use super::definition::{DefinitionKey, DefinitionVersion};
-use super::issue::Issue;
-use super::message::KnownMessage;
+use self::nouns::*;
+use super::configuration::{Usage, UsageOf};
+use super::definition::DefinitionKey;
 use super::name::{Principal, ProjectId};
-use super::project::Project;
-use super::reference::Reference;
+
+/// The nouns, so that the lists below can be used wherever they are needed.
+pub(crate) mod nouns {
+    pub use crate::domain::comment::Comment;
+    pub use crate::domain::configuration::Configuration;
+    pub use crate::domain::counter::Counter;
+    pub use crate::domain::definition::DefinitionVersion;
+    pub use crate::domain::issue::Issue;
+    pub use crate::domain::message::KnownMessage;
+    pub use crate::domain::project::Project;
+    pub use crate::domain::reference::Reference;
+}
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -63,6 +71,18 @@ impl<N: Noun> Rows<N> {
     pub fn get(&self, key: &N::Key) -> Option<&Arc<N>> {
         let row = self.0.get(key);
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
+    }
+
+    /// Adds rows that were loaded later; those that are here already stay.
+    pub fn add(&mut self, later: Rows<N>) {
+        for (key, row) in later.0 {
+            self.0.entry(key).or_insert(row);
+        }
+    }
+
+    /// Whether a row was loaded or found absent.
+    pub fn has(&self, key: &N::Key) -> bool {
+        self.0.contains_key(key)
     }
 
     /// The value as it was loaded.
@@ -122,6 +142,7 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            configurations: Configuration,
             issues: Issue,
             ;
             references: Reference,
@@ -142,6 +163,8 @@ macro_rules! working_set {
         #[derive(Debug, Default)]
         pub struct WorkingSet {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+            /// What was asked about the use of configuration.
+            pub usage: BTreeMap<UsageOf, Usage>,
         }
 
         /// The rows that commands need.
@@ -153,6 +176,8 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// What is asked about the use of configuration, under the lock of its definition.
+            pub usage: BTreeSet<UsageOf>,
         }
 
         /// The new value of a row.
@@ -192,6 +217,7 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.usage.extend(other.usage);
             }
         }
     };

@@ -15,15 +15,10 @@ use super::definitions::Cache;
 use super::health::Health;
 use super::queue::{Pending, Queue, shutting_down};
 use super::remedy::{Failures, Remedy};
-use crate::domain::comment::Comment;
-use crate::domain::counter::Counter;
-use crate::domain::definition::{DefinitionKey, DefinitionVersion};
+use crate::domain::definition::DefinitionKey;
 use crate::domain::error::{Error, Reason};
 use crate::domain::event::Seq;
-use crate::domain::issue::Issue;
-use crate::domain::message::KnownMessage;
-use crate::domain::project::Project;
-use crate::domain::reference::Reference;
+use crate::domain::working_set::nouns::*;
 use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
 use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
 use crate::stream::{Hub, Position};
@@ -344,6 +339,7 @@ async fn begin<'a, 'c>(
     used.retain(|(key, _)| !footprint.definitions.contains(key));
     let definitions = cache.definitions();
     let second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
+    look_up_usage(&mut tx, &second, &mut rows).await?;
     lock_second(&mut tx, &second, &mut rows).await?;
     let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
@@ -360,6 +356,24 @@ async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet
         };
     }
     Ok(for_each_noun!(lock_all))
+}
+
+/// Looks up who uses the configuration that a command is about to change, and locks the issues that
+/// are to move. Nothing of the second step is locked yet, and the definition is: so only a batch
+/// that locked other issues before can meet another one that waits for it.
+async fn look_up_usage(
+    tx: &mut Tx<'_>,
+    footprint: &Footprint,
+    rows: &mut WorkingSet,
+) -> Result<(), Fault> {
+    for of in &footprint.usage {
+        let usage = tx.usage(of).await?;
+        let unlocked = usage.issues.iter().filter(|name| !rows.issues.has(name));
+        let unlocked: BTreeSet<_> = unlocked.cloned().collect();
+        rows.issues.add(tx.lock::<Issue>(&unlocked).await?);
+        rows.usage.insert(of.clone(), usage);
+    }
+    Ok(())
 }
 
 /// Locks and loads what the first rows have shown to be needed: the tables behind those.

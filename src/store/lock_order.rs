@@ -7,6 +7,7 @@ pub const TABLES: &[&str] = &[
     "counters",
     "definition_versions",
     "projects",
+    "configurations",
     "issues",
     "object_references",
     "comments",
@@ -23,14 +24,8 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::comment::Comment;
-    use crate::domain::counter::Counter;
-    use crate::domain::definition::DefinitionVersion;
-    use crate::domain::issue::Issue;
-    use crate::domain::message::KnownMessage;
-    use crate::domain::project::Project;
-    use crate::domain::reference::Reference;
     use crate::domain::working_set::for_each_noun;
+    use crate::domain::working_set::nouns::*;
     use crate::store::Table;
 
     #[test]

@@ -49,11 +49,13 @@ pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
 use crate::domain::comment::Comment;
+use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    CommentName, CommentParent, IssueName, Principal, ProjectId, ReferenceName, ReferenceParent,
+    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
+    ProjectId, ReferenceName, ReferenceParent,
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
@@ -141,6 +143,41 @@ impl Store {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
         reader.give_back(found).await
+    }
+
+    /// The newest revision of a piece of configuration, also of a deleted one; none of what is
+    /// built in.
+    pub async fn configuration(
+        &self,
+        name: &ConfigurationName,
+        deadline: Instant,
+    ) -> Result<Option<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = configuration::newest(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// The configuration of a kind after an id, the newest revisions, without what is deleted or
+    /// built in; with `known_head` also the end of the log in the same snapshot.
+    pub async fn configurations(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+        after: &str,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = configuration::page(conn, project, kind, after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
     }
 
     /// Projects after an id; with `known_head` also the end of the log in the same snapshot.

@@ -19,7 +19,7 @@ use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
 use super::{configuration, definition, lock_order, project, standing, time};
-use crate::domain::configuration::Configuration;
+use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
@@ -199,6 +199,11 @@ impl Tx<'_> {
     /// All configuration of a project, with all revisions: not locked.
     pub async fn configurations(&mut self, project: &ProjectId) -> Result<Vec<Configuration>> {
         configuration::all(self.conn(), project).await
+    }
+
+    /// Which open issues use a piece of configuration: not locked.
+    pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
+        configuration::usage(self.conn(), of).await
     }
 
     /// The standing of these people, of those that exist: not locked.

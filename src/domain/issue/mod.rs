@@ -3,6 +3,7 @@
 mod edit;
 mod hide;
 mod moves;
+mod remap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

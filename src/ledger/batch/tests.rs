@@ -9,31 +9,44 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
-use crate::domain::counter::{Counter, CounterKey};
-use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, IssueEdit, Move, ReopenIssue, TransitionIssue,
+    CloseIssue, CreateIssue, DeleteIssue, IssueEdit, Move, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
 };
-use crate::domain::message::{KnownMessage, ReceiveMessage};
+use crate::domain::message::ReceiveMessage;
 use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::people::Standing;
-use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
-use crate::domain::working_set::{Changes, Noun, Rows};
+use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
+use crate::domain::working_set::nouns::*;
+use crate::domain::working_set::{Changes, Noun, Rows, for_each_noun};
 use crate::ledger::command::{Class, Command};
 use crate::ledger::queue::Progress;
 
-/// Every table, in memory.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Database {
-    counters: BTreeMap<CounterKey, Counter>,
-    definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
-    projects: BTreeMap<ProjectId, Project>,
-    issues: BTreeMap<IssueName, Issue>,
-    comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
-    references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
-    messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
+macro_rules! database {
+    ($($early:ident: $first:ident,)* ; $($late:ident: $second:ident,)*) => {
+        database! { $($early: $first,)* $($late: $second,)* }
+    };
+    ($($rows:ident: $noun:ident,)*) => {
+        /// Every table, in memory.
+        #[derive(Debug, Default, Clone, PartialEq)]
+        struct Database { $($rows: BTreeMap<<$noun as Noun>::Key, $noun>,)* }
+
+        impl Database {
+            fn load(&self, footprint: &Footprint) -> WorkingSet {
+                WorkingSet {
+                    $($rows: rows(&self.$rows, &footprint.$rows),)*
+                    ..WorkingSet::default()
+                }
+            }
+
+            fn write(&mut self, written: &WorkingSet) {
+                $(store(&mut self.$rows, &written.$rows);)*
+            }
+        }
+    };
 }
+
+for_each_noun!(database);
 
 fn rows<N: Noun>(
     table: &BTreeMap<N::Key, N>,
@@ -50,28 +63,6 @@ fn store<N: Noun>(table: &mut BTreeMap<N::Key, N>, rows: &Rows<N>) {
 }
 
 impl Database {
-    fn load(&self, footprint: &Footprint) -> WorkingSet {
-        WorkingSet {
-            counters: rows(&self.counters, &footprint.counters),
-            definitions: rows(&self.definitions, &footprint.definitions),
-            projects: rows(&self.projects, &footprint.projects),
-            issues: rows(&self.issues, &footprint.issues),
-            comments: rows(&self.comments, &footprint.comments),
-            references: rows(&self.references, &footprint.references),
-            messages: rows(&self.messages, &footprint.messages),
-        }
-    }
-
-    fn write(&mut self, rows: &WorkingSet) {
-        store(&mut self.counters, &rows.counters);
-        store(&mut self.definitions, &rows.definitions);
-        store(&mut self.projects, &rows.projects);
-        store(&mut self.issues, &rows.issues);
-        store(&mut self.comments, &rows.comments);
-        store(&mut self.references, &rows.references);
-        store(&mut self.messages, &rows.messages);
-    }
-
     fn definitions(&self) -> Definitions {
         let projects =
             self.projects.iter().map(|(id, p)| (id.clone(), Arc::new(p.clone()))).collect();
@@ -159,6 +150,7 @@ fn told(decided: &Decided) -> Vec<String> {
                 Resource::Comment(comment) => comment.version,
                 Resource::Reference(reference) => reference.version,
                 Resource::Message(_) => 0,
+                Resource::Message(_) | Resource::Configuration(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }
