@@ -18,7 +18,7 @@ pub(super) const BRACKETS_MAX: usize = 32;
 struct Segment {
     /// `?` nests all that follows.
     choices: usize,
-    /// Operators since the last `&&` or `||`, which are made into balanced trees.
+    /// Operators since the last `&&` or `||`, which are made into balanced trees, or part of `?:`.
     operators: usize,
     operators_most: usize,
     /// Members, calls and signs of one operand.
@@ -35,7 +35,8 @@ impl Segment {
         self.chain = 0;
     }
 
-    fn logic(&mut self) {
+    /// What follows is a tree beside what was before, not above it.
+    fn beside(&mut self) {
         self.operators = 0;
         self.chain = 0;
     }
@@ -98,10 +99,11 @@ pub(super) fn check(source: &str) -> Result<(), CompileError> {
             Token::Dot => segment.link(),
             Token::Question => {
                 segment.choices += 1;
+                segment.beside();
                 after_operand = false;
             }
-            Token::Logic => {
-                segment.logic();
+            Token::Logic | Token::Colon => {
+                segment.beside();
                 after_operand = false;
             }
             Token::Operator if after_operand => {
@@ -109,7 +111,6 @@ pub(super) fn check(source: &str) -> Result<(), CompileError> {
                 after_operand = false;
             }
             Token::Operator => segment.link(),
-            Token::Colon => after_operand = false,
         }
         at = end;
     }
@@ -248,6 +249,7 @@ mod tests {
         assert_eq!(detail(&format!("[{}]", "a.b+c,".repeat(600))), None);
         assert_eq!(detail(&"a.b == 1 && ".repeat(300)), None);
         assert_eq!(detail(&"f(a.b, c) || ".repeat(300)), None);
+        assert_eq!(detail(&"a.b.c == 1 + 2 ? 'x' : ".repeat(60)), None);
     }
 
     #[test]
