@@ -193,14 +193,13 @@ fn literal(word: &[u8]) -> Option<usize> {
     let (letters, quoted) = word.split_at(prefix);
     let is_raw = letters.iter().any(|letter| letter.eq_ignore_ascii_case(&b'r'));
     let quote = *quoted.first()?;
-    let quotes = if quoted.starts_with(&[quote; 3]) { 3 } else { 1 };
-    let mut at = quotes;
+    let triple = [quote; 3];
+    let end: &[u8] = if quoted.starts_with(&triple) { &triple } else { &[quote] };
+    let mut at = end.len();
     while at < quoted.len() {
         match quoted.get(at..).unwrap_or_default() {
             [b'\\', ..] if !is_raw => at += 2,
-            rest if rest.iter().take_while(|&&byte| byte == quote).count() >= quotes => {
-                return Some(prefix + at + quotes);
-            }
+            rest if rest.starts_with(end) => return Some(prefix + at + end.len()),
             _ => at += 1,
         }
     }
