@@ -162,6 +162,15 @@ writes! {
     CreateReferenceRequest for "CreateReference",
     UpdateReferenceRequest for "UpdateReference",
     DeleteReferenceRequest for "DeleteReference",
+    CreateWorkflowRequest for "CreateWorkflow",
+    UpdateWorkflowRequest for "UpdateWorkflow",
+    DeleteWorkflowRequest for "DeleteWorkflow",
+    CreateIssueTypeRequest for "CreateIssueType",
+    UpdateIssueTypeRequest for "UpdateIssueType",
+    DeleteIssueTypeRequest for "DeleteIssueType",
+    CreateActionTypeRequest for "CreateActionType",
+    UpdateActionTypeRequest for "UpdateActionType",
+    DeleteActionTypeRequest for "DeleteActionType",
 }
 
 /// A write that was let in.

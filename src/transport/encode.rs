@@ -124,7 +124,8 @@ pub(super) fn issue_to_be(issue: &Issue) -> proto::Issue {
     }
 }
 
-fn category(category: Category) -> proto::StatusCategory {
+/// What a status means.
+pub(super) fn category(category: Category) -> proto::StatusCategory {
     match category {
         Category::Triage => proto::StatusCategory::Triage,
         Category::Todo => proto::StatusCategory::Todo,

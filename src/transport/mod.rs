@@ -5,6 +5,7 @@
 
 mod auth;
 mod comments;
+mod configuration;
 mod deadline;
 mod decode;
 mod directory;

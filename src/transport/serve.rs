@@ -16,6 +16,7 @@ use tonic_reflection::server::Builder as Reflection;
 
 use super::auth::Access;
 use super::directory::Directory;
+use super::configuration::Configurations;
 use super::door::Door;
 use super::event_service::Events;
 use super::health::Health;
@@ -28,6 +29,7 @@ use crate::proto::DESCRIPTORS;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
+use crate::proto::workflow_service_server::WorkflowServiceServer;
 use crate::store::Store;
 use crate::stream::Hub;
 
@@ -115,8 +117,10 @@ pub async fn serve(
     }
     let projects = ProjectServiceServer::new(Projects { door: door.clone() });
     let issues = IssueServiceServer::new(Issues { door: door.clone() });
+    let workflows = WorkflowServiceServer::new(Configurations { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
+        .add_service(limited!(workflows))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }
@@ -499,6 +503,7 @@ mod tests {
                 "potts.v1.EventService",
                 "potts.v1.IssueService",
                 "potts.v1.ProjectService",
+                "potts.v1.WorkflowService",
             ]
         );
         let Some(MessageResponse::FileDescriptorResponse(files)) = next().await else { panic!() };
