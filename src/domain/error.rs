@@ -3,6 +3,7 @@
 //! A variant exists where a program would act differently; finer differences are a [`Reason`]. The
 //! doors to the outside translate: `transport/status.rs` is the one for gRPC.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -21,6 +22,12 @@ pub enum Error {
     /// There is no such thing, or it is hidden: both look the same.
     #[error("{resource} does not exist")]
     NotFound { resource: String },
+    /// There is nothing to do, and the caller asked to be told so.
+    #[error("{queue} has nothing to claim")]
+    Empty { queue: String },
+    /// It is known who is calling, and that may not be done by them.
+    #[error("{subject}: {problem}")]
+    Forbidden { reason: Reason, subject: String, problem: String },
     /// The name is taken.
     #[error("{resource} exists already")]
     Exists { resource: String },
@@ -48,6 +55,9 @@ pub enum Error {
     /// A defect of ours. The cause is for the log, never for the caller.
     #[error("internal error")]
     Internal(anyhow::Error),
+    /// An error, and what a program wants to know besides its reason.
+    #[error("{error}")]
+    Detailed { error: Box<Error>, metadata: BTreeMap<&'static str, String> },
 }
 
 macro_rules! reasons {
@@ -74,21 +84,40 @@ reasons! {
     FieldTooLarge => "FIELD_TOO_LARGE",
     FieldUnknown => "FIELD_UNKNOWN",
     UseVerb => "USE_VERB",
+    SchemaViolation => "SCHEMA_VIOLATION",
     StatusUnknown => "STATUS_UNKNOWN",
     EventTypeUnknown => "EVENT_TYPE_UNKNOWN",
+    ExpressionInvalid => "EXPRESSION_INVALID",
+    FilterInvalid => "FILTER_INVALID",
     PageTokenInvalid => "PAGE_TOKEN_INVALID",
     CursorMalformed => "CURSOR_MALFORMED",
+    Cycle => "CYCLE",
     RequestIdReused => "REQUEST_ID_REUSED",
     CommandTooLarge => "COMMAND_TOO_LARGE",
     CredentialInvalid => "CREDENTIAL_INVALID",
+    RoleRequired => "ROLE_REQUIRED",
+    NotPerformer => "NOT_PERFORMER",
+    AccessRevoked => "ACCESS_REVOKED",
     ResourceNotFound => "RESOURCE_NOT_FOUND",
+    QueueEmpty => "QUEUE_EMPTY",
     ResourceExists => "RESOURCE_EXISTS",
     TransitionForbidden => "TRANSITION_FORBIDDEN",
+    ConditionFalse => "CONDITION_FALSE",
+    FieldsMissing => "FIELDS_MISSING",
+    ActionsOpen => "ACTIONS_OPEN",
+    IssueBlocked => "ISSUE_BLOCKED",
     IssueClosed => "ISSUE_CLOSED",
+    ActionState => "ACTION_STATE",
+    FenceStale => "FENCE_STALE",
+    DedupKeyTaken => "DEDUP_KEY_TAKEN",
+    UniqueKeyTaken => "UNIQUE_KEY_TAKEN",
+    StatusInUse => "STATUS_IN_USE",
     InUse => "IN_USE",
+    BuiltIn => "BUILT_IN",
     EpochChanged => "EPOCH_CHANGED",
     LogDiverged => "LOG_DIVERGED",
     EtagMismatch => "ETAG_MISMATCH",
+    ClaimLost => "CLAIM_LOST",
     Contention => "CONTENTION",
     CursorExpired => "CURSOR_EXPIRED",
     CursorAhead => "CURSOR_AHEAD",
@@ -111,12 +140,27 @@ impl Error {
             | Error::Exhausted { reason, .. }
             | Error::OutOfRange { reason, .. }
             | Error::Unavailable { reason, .. } => *reason,
+            Error::Forbidden { reason, .. } => *reason,
             Error::NotFound { .. } => Reason::ResourceNotFound,
+            Error::Empty { .. } => Reason::QueueEmpty,
+            Error::Detailed { error, .. } => error.reason(),
             Error::Exists { .. } => Reason::ResourceExists,
             Error::Unauthenticated { .. } => Reason::CredentialInvalid,
             Error::DeadlinePassed => Reason::DeadlinePassed,
             Error::Internal(_) => Reason::Internal,
         }
+    }
+
+    /// The same error, with one more thing that a program may want to know: it travels as metadata
+    /// of the `ErrorInfo`.
+    #[must_use]
+    pub fn with(self, key: &'static str, value: impl std::fmt::Display) -> Error {
+        let (error, mut metadata) = match self {
+            Error::Detailed { error, metadata } => (error, metadata),
+            error => (Box::new(error), BTreeMap::new()),
+        };
+        metadata.insert(key, value.to_string());
+        Error::Detailed { error, metadata }
     }
 }
 
@@ -141,6 +185,21 @@ pub fn too_large(field: impl Into<String>, bound: impl std::fmt::Display) -> Err
         field: field.into(),
         problem: format!("must be at most {bound}"),
     }
+}
+
+/// A state that does not allow it now.
+pub fn refused(
+    reason: Reason,
+    subject: impl std::fmt::Display,
+    rule: impl Into<String>,
+) -> Error {
+    Error::Refused { reason, subject: subject.to_string(), rule: rule.into() }
+}
+
+/// More of these than there may be.
+pub fn limit_reached(problem: impl Into<String>) -> Error {
+    let (reason, problem) = (Reason::LimitReached, problem.into());
+    Error::Exhausted { reason, problem, retry_after: None }
 }
 
 /// A thing that there is not.

@@ -56,10 +56,17 @@ impl Told {
 
 /// Puts an error into words for a caller. A cause that the caller must not see goes to the log.
 pub(super) fn tell(error: Error) -> Told {
+    let (error, told) = match error {
+        Error::Detailed { error, metadata } => (*error, metadata),
+        error => (error, BTreeMap::new()),
+    };
     let reason = error.reason();
     let message = cut(&error.to_string(), MESSAGE_BYTES_MAX);
     let mut details = ErrorDetails::new();
-    let mut metadata = HashMap::new();
+    let mut metadata: HashMap<String, String> = told
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), cut(&value, VALUE_BYTES_MAX)))
+        .collect();
     let mut blamed = String::new();
     // No `_` arm: a new variant must be given its code before the build passes.
     let code = match error {
@@ -71,6 +78,14 @@ pub(super) fn tell(error: Error) -> Told {
         Error::NotFound { resource } => {
             resource_info(&mut details, &resource, "does not exist");
             Code::NotFound
+        }
+        Error::Empty { queue } => {
+            resource_info(&mut details, &queue, "has nothing to claim");
+            Code::NotFound
+        }
+        Error::Forbidden { reason: _, subject, problem: _ } => {
+            metadata.insert("subject".to_owned(), cut(&subject, VALUE_BYTES_MAX));
+            Code::PermissionDenied
         }
         Error::Exists { resource } => {
             resource_info(&mut details, &resource, "exists already");
@@ -108,6 +123,8 @@ pub(super) fn tell(error: Error) -> Told {
             }
             Code::Unavailable
         }
+        // Details are never of details.
+        Error::Detailed { .. } => Code::Internal,
         Error::Internal(cause) => {
             if let Some(unwritten) = may_log(reason) {
                 tracing::error!(cause = format!("{cause:#}"), unwritten, "a call failed");
@@ -124,6 +141,18 @@ fn resource_info(details: &mut ErrorDetails, name: &str, problem: &str) {
     let kind = match words.next() {
         Some("projects") => "potts.v1.Project",
         Some("issues") => "potts.v1.Issue",
+        Some("actions") => "potts.v1.Action",
+        Some("attempts") => "potts.v1.Attempt",
+        Some("comments") => "potts.v1.Comment",
+        Some("references") => "potts.v1.Reference",
+        Some("relations") => "potts.v1.IssueRelation",
+        Some("members") => "potts.v1.Member",
+        Some("workflows") => "potts.v1.Workflow",
+        Some("issueTypes") => "potts.v1.IssueType",
+        Some("actionTypes") => "potts.v1.ActionType",
+        Some("actors") => "potts.v1.Actor",
+        Some("credentials") => "potts.v1.Credential",
+        Some("groups") => "potts.v1.Group",
         Some("events") => "potts.v1.Event",
         Some(_) | None => "",
     };
