@@ -15,6 +15,7 @@ pub mod issue;
 pub mod message;
 pub mod name;
 pub mod project;
+pub mod query;
 pub mod value;
 pub mod workflow;
 pub mod working_set;
