@@ -17,6 +17,7 @@ mod partition;
 mod pool;
 mod prepared;
 mod project;
+mod query;
 mod request;
 mod stored;
 mod sweep;
