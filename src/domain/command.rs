@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::access::{self, Subject};
+use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -18,17 +20,24 @@ use super::issue::{
     UpdateIssue,
 };
 use super::message::ReceiveMessage;
-use super::name::{ActorName, MessageName, ProjectId};
+use super::name::{ActorName, MessageName};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
-use super::working_set::{Change, Footprint, WorkingSet};
+use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
+use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
 pub trait Decide {
-    /// The project it belongs to.
-    fn project(&self) -> &ProjectId;
+    /// What it is about, for the question who may do it.
+    fn subject(&self) -> Subject<'_>;
 
     /// The rows it needs, and the definitions.
     fn footprint(&self) -> Footprint;
+
+    /// The rows it needs besides, now that the first ones are locked: what belongs to an issue, say.
+    fn expand(&self, at: &At<'_>) -> Footprint {
+        let _ = at;
+        Footprint::default()
+    }
 
     /// Whether it changes what other commands are decided by.
     fn changes_definition(&self) -> bool {
@@ -56,6 +65,11 @@ macro_rules! verbs {
             pub fn rule(&self) -> &dyn Decide {
                 match self { $(Verb::$verb(verb) => verb,)* }
             }
+
+            /// The name of the RPC that asks for it.
+            pub fn name(&self) -> &'static str {
+                match self { $(Verb::$verb(_) => stringify!($verb),)* }
+            }
         }
     };
 }
@@ -64,7 +78,18 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    CreateComment, UpdateComment, DeleteComment,
+    CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
+}
+
+impl Verb {
+    /// What it does, if the caller may do it.
+    pub fn decide(&self, at: &At<'_>) -> Result<Decision> {
+        let rule = self.rule();
+        access::check(at, self.name(), rule.subject())?;
+        rule.decide(at)
+    }
 }
 
 /// Everything a decision may look at.
@@ -108,6 +133,8 @@ impl fmt::Debug for At<'_> {
 pub struct Decision {
     /// New values of rows.
     pub changes: Vec<Change>,
+    /// Rows that are no more.
+    pub gone: Vec<Gone>,
     /// What happened; empty exactly if nothing changed.
     pub events: Vec<Event>,
     /// What the caller is answered.
@@ -117,7 +144,12 @@ pub struct Decision {
 impl Decision {
     /// Nothing happens: it is so already.
     pub fn unchanged(resource: impl Into<Resource>) -> Decision {
-        Decision { changes: Vec::new(), events: Vec::new(), resource: resource.into() }
+        Decision {
+            changes: Vec::new(),
+            gone: Vec::new(),
+            events: Vec::new(),
+            resource: resource.into(),
+        }
     }
 
     /// Whether it does anything.
@@ -126,42 +158,40 @@ impl Decision {
     }
 }
 
-/// What a command was about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// A project.
-    Project(Arc<Project>),
-    /// An issue.
-    Issue(Arc<Issue>),
-    /// A message, by its name.
-    Message(MessageName),
-}
+macro_rules! resources {
+    ($($variant:ident($resource:ty) = $doc:literal, |$it:ident| $name:expr;)*) => {
+        /// What a command was about.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Resource { $(#[doc = $doc] $variant($resource),)* }
 
-impl Resource {
-    /// Its name: what a retry of the command is answered by.
-    pub fn name(&self) -> String {
-        match self {
-            Resource::Project(project) => project.id.to_string(),
-            Resource::Issue(issue) => issue.name.to_string(),
-            Resource::Message(name) => name.to_string(),
+        impl Resource {
+            /// Its name: what a retry of the command is answered by.
+            pub fn name(&self) -> String {
+                match self { $(Resource::$variant($it) => $name.to_string(),)* }
+            }
         }
-    }
+
+        $(impl From<$resource> for Resource {
+            fn from(resource: $resource) -> Resource {
+                Resource::$variant(resource)
+            }
+        }
+
+        /// Gives the resource back if it is another one.
+        impl TryFrom<Resource> for $resource {
+            type Error = Resource;
+
+            fn try_from(resource: Resource) -> std::result::Result<$resource, Resource> {
+                if let Resource::$variant(found) = resource { Ok(found) } else { Err(resource) }
+            }
+        })*
+    };
 }
 
-impl From<Arc<Project>> for Resource {
-    fn from(project: Arc<Project>) -> Resource {
-        Resource::Project(project)
-    }
-}
-
-impl From<Arc<Issue>> for Resource {
-    fn from(issue: Arc<Issue>) -> Resource {
-        Resource::Issue(issue)
-    }
-}
-
-impl From<MessageName> for Resource {
-    fn from(name: MessageName) -> Resource {
-        Resource::Message(name)
-    }
+resources! {
+    Project(Arc<Project>) = "A project.", |project| project.id;
+    Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
+    Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
+    Message(MessageName) = "A message, by its name.", |name| name;
 }

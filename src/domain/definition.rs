@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::error::{Result, not_found};
-use super::name::ProjectId;
+use super::configuration::{Body, Configurations, built_in};
+use super::error::{Error, Result, not_found};
+use super::name::{ConfigurationKind, ConfigurationName, Id, Principal, ProjectId};
+use super::people::Standing;
 use super::project::Project;
+use super::workflow::Workflow;
 use super::working_set::Noun;
 
 /// What kind of definition. The names are stored.
@@ -17,6 +20,11 @@ use super::working_set::Noun;
 pub enum DefinitionKind {
     /// The project itself.
     Project,
+    /// Workflows, issue types and action types of a project.
+    Configuration,
+    /// Actors, groups, members of projects and credentials: of the whole installation, because a
+    /// person is the same one everywhere.
+    People,
 }
 
 impl DefinitionKind {
@@ -24,20 +32,23 @@ impl DefinitionKind {
     pub fn as_str(self) -> &'static str {
         match self {
             DefinitionKind::Project => "project",
+            DefinitionKind::Configuration => "configuration",
+            DefinitionKind::People => "people",
         }
     }
 
     /// The kind of that stored name.
     pub fn stored(name: &str) -> Option<DefinitionKind> {
-        (name == "project").then_some(DefinitionKind::Project)
+        use DefinitionKind::{Configuration, People, Project};
+        [Project, Configuration, People].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
 /// Which definitions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DefinitionKey {
-    /// Of which project.
-    pub project: ProjectId,
+    /// Of which project; none is the installation.
+    pub project: Option<ProjectId>,
     /// Of which kind.
     pub kind: DefinitionKind,
 }
@@ -45,7 +56,22 @@ pub struct DefinitionKey {
 impl DefinitionKey {
     /// The project itself as a definition.
     pub fn project(project: ProjectId) -> DefinitionKey {
-        DefinitionKey { project, kind: DefinitionKind::Project }
+        DefinitionKey { project: Some(project), kind: DefinitionKind::Project }
+    }
+
+    /// What is configured in a project.
+    pub fn configuration(project: ProjectId) -> DefinitionKey {
+        DefinitionKey { project: Some(project), kind: DefinitionKind::Configuration }
+    }
+
+    /// The id of the project; empty is the installation.
+    pub fn project_id(&self) -> &str {
+        self.project.as_ref().map_or("", ProjectId::as_str)
+    }
+
+    /// Everybody.
+    pub fn people() -> DefinitionKey {
+        DefinitionKey { project: None, kind: DefinitionKind::People }
     }
 }
 
@@ -78,6 +104,10 @@ impl DefinitionVersion {
 pub struct Definitions {
     /// Projects, those that exist.
     pub projects: BTreeMap<ProjectId, Arc<Project>>,
+    /// What is configured in them.
+    pub configurations: BTreeMap<ProjectId, Arc<Configurations>>,
+    /// The standing of the callers and of whom their commands name, those that exist.
+    pub standings: BTreeMap<Principal, Arc<Standing>>,
 }
 
 impl Definitions {
@@ -86,4 +116,31 @@ impl Definitions {
         let project = self.projects.get(id).filter(|project| project.deleted_at.is_none());
         project.map(|project| &**project).ok_or_else(|| not_found(id))
     }
+
+    /// A workflow of a project, of one revision; 0 is a built-in one.
+    pub fn workflow(&self, project: &ProjectId, id: &str, revision: i64) -> Result<&Workflow> {
+        if revision == 0 {
+            return built_in::workflow(id).ok_or_else(|| lost(project, id));
+        }
+        let name = ConfigurationName {
+            project: project.clone(),
+            kind: ConfigurationKind::Workflow,
+            id: Id::parse("workflow", id)?,
+        };
+        let found = self.configurations.get(project).and_then(|all| all.revision(&name, revision));
+        match found.map(|found| &found.body) {
+            Some(Body::Workflow(workflow)) => Ok(workflow),
+            Some(Body::IssueType(_) | Body::ActionType(_)) | None => Err(lost(project, id)),
+        }
+    }
+
+    /// The standing of somebody of the footprint; none is nobody that there is.
+    pub fn standing(&self, principal: &Principal) -> Option<&Standing> {
+        self.standings.get(principal).map(|standing| &**standing)
+    }
+}
+
+/// A revision that something is on cannot go away.
+fn lost(project: &ProjectId, id: &str) -> Error {
+    Error::Internal(anyhow::anyhow!("{project} has lost a revision of {id}"))
 }

@@ -155,12 +155,18 @@ impl Error {
     /// of the `ErrorInfo`.
     #[must_use]
     pub fn with(self, key: &'static str, value: impl std::fmt::Display) -> Error {
-        let (error, mut metadata) = match self {
-            Error::Detailed { error, metadata } => (error, metadata),
-            error => (Box::new(error), BTreeMap::new()),
-        };
+        let (error, mut metadata) = self.into_details();
         metadata.insert(key, value.to_string());
-        Error::Detailed { error, metadata }
+        Error::Detailed { error: Box::new(error), metadata }
+    }
+
+    /// The error itself, and what was said with it.
+    pub fn into_details(self) -> (Error, BTreeMap<&'static str, String>) {
+        if let Error::Detailed { error, metadata } = self {
+            (*error, metadata)
+        } else {
+            (self, BTreeMap::new())
+        }
     }
 }
 
@@ -188,11 +194,7 @@ pub fn too_large(field: impl Into<String>, bound: impl std::fmt::Display) -> Err
 }
 
 /// A state that does not allow it now.
-pub fn refused(
-    reason: Reason,
-    subject: impl std::fmt::Display,
-    rule: impl Into<String>,
-) -> Error {
+pub fn refused(reason: Reason, subject: impl std::fmt::Display, rule: impl Into<String>) -> Error {
     Error::Refused { reason, subject: subject.to_string(), rule: rule.into() }
 }
 

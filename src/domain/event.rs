@@ -93,6 +93,12 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    CommentCreated = "comment.created", System,
+        "A comment was made. subject: what it is on. data: comment.";
+    CommentDeleted = "comment.deleted", System,
+        "A comment was taken back. subject: what it was on. data: comment.";
+    CommentUpdated = "comment.updated", System,
+        "The text of a comment changed. subject: what it is on. data: comment, changed[].";
     IssueClosed = "issue.closed", Object,
         "An issue was closed. data: resolution, message.";
     IssueCreated = "issue.created", Object,
@@ -119,6 +125,12 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
+    ReferenceCreated = "reference.created", System,
+        "A reference was made. subject: what it is on. data: reference.";
+    ReferenceDeleted = "reference.deleted", System,
+        "A reference was taken away. subject: what it was on. data: reference.";
+    ReferenceUpdated = "reference.updated", System,
+        "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.
@@ -146,6 +158,25 @@ pub struct Event {
     pub data: Fields,
     /// The message as it was sent.
     pub payload: Option<CloudEvent>,
+}
+
+impl Event {
+    /// An event beside a thing that has not changed itself, and that is no issue and of none.
+    pub fn beside(kind: EventType, project: Option<ProjectId>, subject: &str) -> Event {
+        Event {
+            kind,
+            project,
+            subject: subject.into(),
+            root: subject.into(),
+            version: 0,
+            step: 0,
+            event_time: None,
+            before: Fields::new(),
+            after: Fields::new(),
+            data: Fields::new(),
+            payload: None,
+        }
+    }
 }
 
 /// What the ledger adds to an event when it records it.

@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::access::Subject;
 use super::cloud_event::CloudEvent;
 use super::command::{At, Decide, Decision};
 use super::error::Result;
@@ -77,8 +78,8 @@ impl ReceiveMessage {
 }
 
 impl Decide for ReceiveMessage {
-    fn project(&self) -> &ProjectId {
-        &self.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Project(&self.project)
     }
 
     fn footprint(&self) -> Footprint {
@@ -122,6 +123,7 @@ impl Decide for ReceiveMessage {
         let known = KnownMessage { key, uid: name.uid, expires_at: at.now + REMEMBERED };
         Ok(Decision {
             changes: vec![Arc::new(known).into()],
+            gone: Vec::new(),
             events: vec![event],
             resource: name.into(),
         })

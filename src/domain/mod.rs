@@ -3,8 +3,11 @@
 //! Knows nobody: no database, no network, no clock, no randomness. What a rule needs is handed to
 //! it.
 
+pub mod access;
 pub mod cloud_event;
 pub mod command;
+pub mod comment;
+pub mod configuration;
 pub mod counter;
 pub mod definition;
 pub mod error;
@@ -14,8 +17,11 @@ pub mod filter;
 pub mod issue;
 pub mod message;
 pub mod name;
+pub mod people;
 pub mod project;
 pub mod query;
+pub mod reference;
+mod remark;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::access::Subject;
 use super::command::{At, Decide, Decision};
-use super::counter::Counter;
+use super::counter::{Counter, CounterKey};
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::error::{Error, Reason, Result, not_found};
 use super::etag;
@@ -83,8 +84,9 @@ pub struct CreateProject {
 /// What a command that writes a project must hold: the project, its counter, its definitions.
 fn footprint(id: &ProjectId) -> Footprint {
     Footprint {
-        counters: [id.clone()].into(),
-        definitions: [DefinitionKey::project(id.clone())].into(),
+        counters: [CounterKey::issues(id)].into(),
+        definitions: [DefinitionKey::project(id.clone()), DefinitionKey::configuration(id.clone())]
+            .into(),
         projects: [id.clone()].into(),
         ..Footprint::default()
     }
@@ -102,8 +104,8 @@ fn live<'a>(at: &At<'a>, id: &ProjectId) -> Result<&'a Arc<Project>> {
 }
 
 impl Decide for CreateProject {
-    fn project(&self) -> &ProjectId {
-        &self.id
+    fn subject(&self) -> Subject<'_> {
+        Subject::Installation
     }
 
     fn footprint(&self) -> Footprint {
@@ -133,14 +135,19 @@ impl Decide for CreateProject {
             display_name,
             deleted_at: None,
         });
+        // Nothing is configured yet; whoever configures something later counts on from here.
+        let configuration = DefinitionKey::configuration(id.clone());
+        let configured = DefinitionVersion::after(configuration, None);
         let mut event = project.event(EventType::ProjectCreated);
         event.after.insert("display_name".into(), json!(project.display_name));
         Ok(Decision {
             changes: vec![
-                Arc::new(Counter { project: id.clone(), issues: 0 }).into(),
+                Arc::new(Counter { key: CounterKey::issues(id), last: 0, live: 0 }).into(),
                 bumped(at, id).into(),
+                Arc::new(configured).into(),
                 Arc::clone(&project).into(),
             ],
+            gone: Vec::new(),
             events: vec![event],
             resource: project.into(),
         })
@@ -159,8 +166,8 @@ pub struct UpdateProject {
 }
 
 impl Decide for UpdateProject {
-    fn project(&self) -> &ProjectId {
-        &self.id
+    fn subject(&self) -> Subject<'_> {
+        Subject::Project(&self.id)
     }
 
     fn footprint(&self) -> Footprint {
@@ -195,6 +202,7 @@ impl Decide for UpdateProject {
         event.data.insert("changed".into(), json!(["display_name"]));
         Ok(Decision {
             changes: vec![bumped(at, id).into(), Arc::clone(&new).into()],
+            gone: Vec::new(),
             events: vec![event],
             resource: new.into(),
         })
@@ -213,8 +221,8 @@ pub struct DeleteProject {
 }
 
 impl Decide for DeleteProject {
-    fn project(&self) -> &ProjectId {
-        &self.id
+    fn subject(&self) -> Subject<'_> {
+        Subject::Project(&self.id)
     }
 
     fn footprint(&self) -> Footprint {
@@ -229,7 +237,8 @@ impl Decide for DeleteProject {
         let DeleteProject { id, etag, force } = self;
         let old = live(at, id)?;
         etag::check(etag.as_deref(), old.version, id)?;
-        let issues = at.rows.counters.get(id).map_or(0, |counter| counter.issues);
+        let issues =
+            at.rows.counters.get(&CounterKey::issues(id)).map_or(0, |counter| counter.last);
         if issues > 0 && !force {
             return Err(Error::Refused {
                 reason: Reason::InUse,
@@ -245,6 +254,7 @@ impl Decide for DeleteProject {
         });
         Ok(Decision {
             changes: vec![bumped(at, id).into(), Arc::clone(&new).into()],
+            gone: Vec::new(),
             events: vec![new.event(EventType::ProjectDeleted)],
             resource: new.into(),
         })

@@ -1,5 +1,7 @@
 //! Workflows: which statuses there are, and which moves lead from one to another.
 
+use super::name::GroupName;
+
 /// What a status means, whatever it is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Category {
@@ -35,7 +37,24 @@ impl Category {
         }
     }
 
-    /// The name in events: that of the contract without its prefix.
+    /// All categories.
+    pub const ALL: &[Category] = &[
+        Category::Triage,
+        Category::Todo,
+        Category::InProgress,
+        Category::Review,
+        Category::Approval,
+        Category::Testing,
+        Category::Done,
+        Category::Cancelled,
+    ];
+
+    /// The category of that stored name.
+    pub fn stored(name: &str) -> Option<Category> {
+        Category::ALL.iter().copied().find(|category| category.as_str() == name)
+    }
+
+    /// The name in rows and events: that of the contract without its prefix.
     pub fn as_str(self) -> &'static str {
         match self {
             Category::Triage => "TRIAGE",
@@ -51,99 +70,79 @@ impl Category {
 }
 
 /// A label that an issue carries.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
     /// Its id.
-    pub id: &'static str,
+    pub id: String,
     /// What it means.
     pub category: Category,
+    /// Who may see issues in it; empty is what the type says.
+    pub visible_to: Vec<GroupName>,
+    /// What it is called where tickets are told to delivery pipelines (CDEvents); empty is the id.
+    pub predicate: String,
 }
 
 /// A move that the workflow allows.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transition {
     /// Its id.
-    pub id: &'static str,
+    pub id: String,
     /// The statuses it leads from.
-    pub from: &'static [&'static str],
+    pub from: Vec<String>,
     /// The status it leads to.
-    pub to: &'static str,
+    pub to: String,
+    /// An expression that must hold; empty holds.
+    pub condition: String,
+    /// The parameters that must be there.
+    pub required_parameters: Vec<String>,
+    /// Who may go it, besides the role; empty is everybody.
+    pub allowed_groups: Vec<GroupName>,
+    /// Whether all actions must have ended.
+    pub require_actions_done: bool,
+    /// Whether no open issue may block it.
+    pub require_unblocked: bool,
 }
 
 /// Statuses and moves.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Workflow {
-    /// Its id.
-    pub id: &'static str,
+    /// What people call it.
+    pub display_name: String,
     /// The status of a new or reopened issue.
-    pub initial: &'static str,
+    pub initial_status: String,
     /// The statuses.
-    pub statuses: &'static [Status],
+    pub statuses: Vec<Status>,
     /// The moves.
-    pub transitions: &'static [Transition],
+    pub transitions: Vec<Transition>,
 }
 
-/// The built-in workflow of an issue of no special kind.
-pub static SIMPLE: Workflow = Workflow {
-    id: "simple",
-    initial: "open",
-    statuses: &[
-        Status { id: "open", category: Category::Todo },
-        Status { id: "in_progress", category: Category::InProgress },
-        Status { id: "closed", category: Category::Done },
-    ],
-    transitions: &[
-        Transition { id: "start", from: &["open"], to: "in_progress" },
-        Transition { id: "stop", from: &["in_progress"], to: "open" },
-        Transition { id: "close", from: &["open", "in_progress"], to: "closed" },
-    ],
-};
-
 impl Workflow {
-    /// The built-in workflow of that id.
-    pub fn built_in(id: &str) -> Option<&'static Workflow> {
-        [&SIMPLE].into_iter().find(|workflow| workflow.id == id)
-    }
-
     /// The status of that id.
-    pub fn status(&self, id: &str) -> Option<&'static Status> {
+    pub fn status(&self, id: &str) -> Option<&Status> {
         self.statuses.iter().find(|status| status.id == id)
     }
 
+    /// What a status means.
+    pub fn category(&self, status: &str) -> Category {
+        self.status(status).map_or(Category::InProgress, |status| status.category)
+    }
+
     /// The transition of that id.
-    pub fn transition(&self, id: &str) -> Option<&'static Transition> {
+    pub fn transition(&self, id: &str) -> Option<&Transition> {
         self.transitions.iter().find(|transition| transition.id == id)
     }
 
     /// The transitions that lead from one status to another.
-    pub fn between(&self, from: &str, to: &str) -> Vec<&'static Transition> {
-        let leads = |t: &&Transition| t.to == to && t.from.contains(&from);
+    pub fn between(&self, from: &str, to: &str) -> Vec<&Transition> {
+        let leads = |t: &&Transition| t.to == to && t.from.iter().any(|id| id == from);
         self.transitions.iter().filter(leads).collect()
     }
 
     /// The move by which `CloseIssue` closes an issue in that status: the first one that leads to a
     /// status which closes.
-    pub fn closing(&self, from: &str) -> Option<&'static Transition> {
-        self.transitions.iter().find(|t| {
-            t.from.contains(&from) && self.status(t.to).is_some_and(|s| s.category.closes())
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_workflow_is_sound() {
-        let known = |id: &str| SIMPLE.status(id).is_some();
-
-        assert!(known(SIMPLE.initial));
-        for transition in SIMPLE.transitions {
-            assert!(known(transition.to) && transition.from.iter().all(|id| known(id)));
-        }
-        for status in SIMPLE.statuses {
-            assert_eq!(SIMPLE.closing(status.id).is_none(), status.category.closes());
-        }
+    pub fn closing(&self, from: &str) -> Option<&Transition> {
+        self.transitions
+            .iter()
+            .find(|t| t.from.iter().any(|id| id == from) && self.category(&t.to).closes())
     }
 }

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::comment::Comment;
 use super::counter::Counter;
 use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
-use super::name::ProjectId;
+use super::name::{Principal, ProjectId};
 use super::project::Project;
+use super::reference::Reference;
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -75,22 +77,45 @@ impl<N: Noun> Rows<N> {
         row.current = Some(noun);
     }
 
-    /// Rows to insert and rows to update, by key.
-    pub fn changes(&self) -> (Vec<&N>, Vec<&N>) {
-        let mut changes = (Vec::new(), Vec::new());
+    /// Takes a row away.
+    fn remove(&mut self, key: &N::Key) {
+        if let Some(row) = self.0.get_mut(key) {
+            row.current = None;
+        }
+    }
+
+    /// What has become of the rows, by key.
+    pub fn changes(&self) -> Changes<'_, N> {
+        let mut changes = Changes { new: Vec::new(), changed: Vec::new(), gone: Vec::new() };
         for Row { loaded, current } in self.0.values() {
             match (loaded, current) {
-                (None, Some(new)) => changes.0.push(&**new),
-                (Some(old), Some(new)) if !Arc::ptr_eq(old, new) => changes.1.push(&**new),
-                (_, _) => (),
+                (None, Some(new)) => changes.new.push(&**new),
+                (Some(old), Some(new)) if !Arc::ptr_eq(old, new) => {
+                    changes.changed.push((&**old, &**new));
+                }
+                (Some(old), None) => changes.gone.push(&**old),
+                (Some(_), Some(_)) | (None, None) => (),
             }
         }
         changes
     }
 }
 
+/// What has become of the rows of a noun.
+#[derive(Debug)]
+pub struct Changes<'a, N> {
+    /// Rows to insert.
+    pub new: Vec<&'a N>,
+    /// Rows to update: as they were loaded, and as they are.
+    pub changed: Vec<(&'a N, &'a N)>,
+    /// Rows to delete.
+    pub gone: Vec<&'a N>,
+}
+
 /// Every noun, in the order in which tables are locked and written. `store/lock_order.rs` repeats
-/// the names of the tables and is compared with this list.
+/// the names of the tables and is compared with this list. What stands behind the semicolon is
+/// locked in a second step, once commands have seen the rows before it: see
+/// [`super::command::Decide::expand`].
 macro_rules! for_each_noun {
     ($with:ident) => {
         $with! {
@@ -98,6 +123,9 @@ macro_rules! for_each_noun {
             definitions: DefinitionVersion,
             projects: Project,
             issues: Issue,
+            ;
+            references: Reference,
+            comments: Comment,
             messages: KnownMessage,
         }
     };
@@ -106,6 +134,9 @@ macro_rules! for_each_noun {
 pub(crate) use for_each_noun;
 
 macro_rules! working_set {
+    ($($early:ident: $first:ident,)* ; $($late:ident: $second:ident,)*) => {
+        working_set! { $($early: $first,)* $($late: $second,)* }
+    };
     ($($rows:ident: $noun:ident,)*) => {
         /// The rows that a batch has loaded and locked.
         #[derive(Debug, Default)]
@@ -120,12 +151,21 @@ macro_rules! working_set {
             pub $rows: BTreeSet<<$noun as Noun>::Key>,)*
             /// Projects whose definitions the command is decided by, without changing them.
             pub uses: BTreeSet<ProjectId>,
+            /// Who is spoken of, besides the caller: their standing is looked up.
+            pub people: BTreeSet<Principal>,
         }
 
         /// The new value of a row.
         #[derive(Clone, Debug)]
         pub enum Change {
             $(#[doc = concat!("Of a [`", stringify!($noun), "`].")] $noun(Arc<$noun>),)*
+        }
+
+        /// A row that is no more.
+        #[derive(Clone, Debug)]
+        pub enum Gone {
+            $(#[doc = concat!("Of a [`", stringify!($noun), "`].")]
+            $noun(<$noun as Noun>::Key),)*
         }
 
         $(impl From<Arc<$noun>> for Change {
@@ -136,9 +176,12 @@ macro_rules! working_set {
 
         impl WorkingSet {
             /// Applies a decision.
-            pub fn apply(&mut self, changes: Vec<Change>) {
+            pub fn apply(&mut self, changes: Vec<Change>, gone: Vec<Gone>) {
                 for change in changes {
                     match change { $(Change::$noun(noun) => self.$rows.put(noun),)* }
+                }
+                for gone in gone {
+                    match gone { $(Gone::$noun(key) => self.$rows.remove(&key),)* }
                 }
             }
         }
@@ -148,6 +191,7 @@ macro_rules! working_set {
             pub fn add(&mut self, other: Footprint) {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
+                self.people.extend(other.people);
             }
         }
     };
@@ -156,8 +200,11 @@ macro_rules! working_set {
 for_each_noun!(working_set);
 
 impl Footprint {
-    /// The versions of the definitions that are used.
+    /// The versions of the definitions that are used. People are always: somebody calls.
     pub fn definition_keys(&self) -> impl Iterator<Item = DefinitionKey> {
-        self.uses.iter().cloned().map(DefinitionKey::project)
+        let of_project = |project: &ProjectId| {
+            [DefinitionKey::project(project.clone()), DefinitionKey::configuration(project.clone())]
+        };
+        self.uses.iter().flat_map(of_project).chain([DefinitionKey::people()])
     }
 }

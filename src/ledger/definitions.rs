@@ -1,14 +1,17 @@
 //! The cache of definitions of a lane, compared with the versions of the database in every batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::domain::configuration::Configurations;
 use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion, Definitions};
-use crate::domain::name::ProjectId;
+use crate::domain::name::{Principal, ProjectId};
 use crate::store::{Fault, Tx};
 
 /// More would be memory for projects that nobody works in.
-const PROJECTS_MAX: usize = 10_000;
+const DEFINITIONS_MAX: usize = 20_000;
+/// More would be memory for people who do nothing.
+const PEOPLE_MAX: usize = 20_000;
 
 /// Definitions, and of which version they are.
 #[derive(Debug, Default)]
@@ -33,21 +36,33 @@ impl Cache {
         &mut self,
         tx: &mut Tx<'_>,
         current: Vec<DefinitionVersion>,
+        people: &BTreeSet<Principal>,
     ) -> Result<Vec<(DefinitionKey, i64)>, Fault> {
-        if self.versions.len() > PROJECTS_MAX {
+        if self.versions.len() > DEFINITIONS_MAX || self.definitions.standings.len() > PEOPLE_MAX {
             self.clear();
         }
         let stale: Vec<&DefinitionVersion> =
             current.iter().filter(|d| self.versions.get(&d.key) != Some(&d.version)).collect();
-        let projects: Vec<&ProjectId> = stale
-            .iter()
-            .filter(|d| d.key.kind == DefinitionKind::Project)
-            .map(|d| &d.key.project)
-            .collect();
+        // A row may be newer than the version read before it: then the append refuses.
+        let projects: Vec<&ProjectId> = of_kind(&stale, DefinitionKind::Project).collect();
         if !projects.is_empty() {
-            // A row may be newer than the version read before it: then the append refuses.
             for project in tx.projects(&projects).await? {
                 self.definitions.projects.insert(project.id.clone(), Arc::new(project));
+            }
+        }
+        for project in of_kind(&stale, DefinitionKind::Configuration) {
+            let configured = Configurations::of(tx.configurations(project).await?);
+            self.definitions.configurations.insert(project.clone(), Arc::new(configured));
+        }
+        if stale.iter().any(|d| d.key.kind == DefinitionKind::People) {
+            self.definitions.standings.clear();
+        }
+        let unknown: Vec<&Principal> =
+            people.iter().filter(|who| self.definitions.standing(who).is_none()).collect();
+        if !unknown.is_empty() {
+            for standing in tx.standings(&unknown).await? {
+                let who = standing.principal.clone();
+                self.definitions.standings.insert(who, Arc::new(standing));
             }
         }
         for definition in &stale {
@@ -55,4 +70,13 @@ impl Cache {
         }
         Ok(current.into_iter().map(|d| (d.key, d.version)).collect())
     }
+}
+
+/// The projects of the definitions of a kind.
+fn of_kind<'a>(
+    stale: &[&'a DefinitionVersion],
+    kind: DefinitionKind,
+) -> impl Iterator<Item = &'a ProjectId> {
+    let of_kind = move |d: &&&DefinitionVersion| d.key.kind == kind;
+    stale.iter().filter(of_kind).filter_map(|d| d.key.project.as_ref())
 }

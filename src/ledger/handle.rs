@@ -10,6 +10,7 @@ use super::health::Health;
 use super::lane::{Lane, database_unavailable, outcome_unknown};
 use super::queue::{Pending, Progress, Queue, shutting_down};
 use crate::domain::error::Result;
+use crate::domain::name::ProjectId;
 use crate::store::Store;
 use crate::stream::Hub;
 use crate::telemetry::Metrics;
@@ -54,7 +55,8 @@ impl Ledger {
             return Err(database_unavailable());
         }
         let (deadline, request_id) = (command.call.deadline, command.call.request_id);
-        let queue = self.lane(command.verb.rule().project().as_str());
+        let subject = command.verb.rule().subject();
+        let queue = self.lane(subject.project().map_or("", ProjectId::as_str));
         let progress = Arc::new(Progress::default());
         let (answer, answered) = oneshot::channel();
         queue.push(Pending { command, progress: Arc::clone(&progress), answer })?;

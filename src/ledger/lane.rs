@@ -15,6 +15,7 @@ use super::definitions::Cache;
 use super::health::Health;
 use super::queue::{Pending, Queue, shutting_down};
 use super::remedy::{Failures, Remedy};
+use crate::domain::comment::Comment;
 use crate::domain::counter::Counter;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::error::{Error, Reason};
@@ -22,6 +23,7 @@ use crate::domain::event::Seq;
 use crate::domain::issue::Issue;
 use crate::domain::message::KnownMessage;
 use crate::domain::project::Project;
+use crate::domain::reference::Reference;
 use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
 use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
 use crate::stream::{Hub, Position};
@@ -329,8 +331,8 @@ async fn begin<'a, 'c>(
     }
     let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
 
-    let mut used = cache.refresh(&mut tx, resolved.versions).await?;
-    let rows = lock(&mut tx, &footprint).await?;
+    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint.people).await?;
+    let mut rows = lock_first(&mut tx, &footprint).await?;
     // Whoever holds the lock of a definition compares it here: its own change must not look like
     // somebody else's.
     for (key, version) in &used {
@@ -340,25 +342,47 @@ async fn begin<'a, 'c>(
         }
     }
     used.retain(|(key, _)| !footprint.definitions.contains(key));
-    let world = World { rows, definitions: cache.definitions(), now: resolved.now, replays };
+    let definitions = cache.definitions();
+    let second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
+    lock_second(&mut tx, &second, &mut rows).await?;
+    let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
 }
 
-/// Locks and loads, table after table, in the one order.
-async fn lock(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
+/// Locks and loads what is known to be needed, table after table, in the one order.
+async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
     macro_rules! lock_all {
-        ($($rows:ident: $noun:ident,)*) => {
-            WorkingSet { $($rows: tx.lock::<$noun>(&footprint.$rows).await?,)* }
+        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
+            WorkingSet {
+                $($rows: tx.lock::<$noun>(&footprint.$rows).await?,)*
+                ..WorkingSet::default()
+            }
         };
     }
     Ok(for_each_noun!(lock_all))
 }
 
+/// Locks and loads what the first rows have shown to be needed: the tables behind those.
+async fn lock_second(
+    tx: &mut Tx<'_>,
+    footprint: &Footprint,
+    rows: &mut WorkingSet,
+) -> Result<(), Fault> {
+    macro_rules! lock_all {
+        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
+            $(rows.$late = tx.lock::<$second>(&footprint.$late).await?;)*
+        };
+    }
+    for_each_noun!(lock_all);
+    Ok(())
+}
+
 /// Writes what has changed, table after table, in the same order.
 async fn write(tx: &mut Tx<'_>, rows: &WorkingSet) -> Result<(), Fault> {
     macro_rules! write_all {
-        ($($rows:ident: $noun:ident,)*) => {
+        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
             $(tx.write::<$noun>(&rows.$rows).await?;)*
+            $(tx.write::<$second>(&rows.$late).await?;)*
         };
     }
     for_each_noun!(write_all);

@@ -48,7 +48,8 @@ pub(super) fn version(
     (project, kind, version): (String, String, i64),
 ) -> Option<DefinitionVersion> {
     let kind = DefinitionKind::stored(&kind)?;
-    let key = DefinitionKey { project: stored::project_id(&project), kind };
+    let project = (!project.is_empty()).then(|| stored::project_id(&project));
+    let key = DefinitionKey { project, kind };
     Some(DefinitionVersion { key, version })
 }
 
@@ -59,14 +60,14 @@ impl Table for DefinitionVersion {
         conn: &mut AsyncPgConnection,
         keys: &BTreeSet<DefinitionKey>,
     ) -> Result<Vec<Self>> {
-        let projects = keys.iter().map(|key| key.project.as_str()).collect();
+        let projects = keys.iter().map(DefinitionKey::project_id).collect();
         let kinds = keys.iter().map(|key| key.kind.as_str()).collect();
         let rows = Lock { projects, kinds, _of: PhantomData }.load(conn).await?;
         Ok(rows.into_iter().filter_map(version).collect())
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let projects = rows.iter().map(|row| row.key.project.as_str()).collect();
+        let projects = rows.iter().map(|row| row.key.project_id()).collect();
         let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
         let versions = rows.iter().map(|row| row.version).collect();
         Insert { projects, kinds, versions, _of: PhantomData }.execute(conn).await?;
@@ -74,7 +75,7 @@ impl Table for DefinitionVersion {
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let projects = rows.iter().map(|row| row.key.project.as_str()).collect();
+        let projects = rows.iter().map(|row| row.key.project_id()).collect();
         let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
         let versions = rows.iter().map(|row| row.version).collect();
         let update = Update { projects, kinds, versions, _of: PhantomData };

@@ -39,6 +39,8 @@ const RACES: &[&str] = &[
     "definition_versions_pk",
     "inbound_keys_pk",
     "issues_uid_unique",
+    "comments_uid_unique",
+    "object_references_uid_unique",
 ];
 
 impl From<SqlError> for Fault {

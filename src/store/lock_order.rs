@@ -3,8 +3,15 @@
 //! batches never wait for each other in a circle.
 
 /// The tables of the nouns. The list of the working set has the same order.
-pub const TABLES: &[&str] =
-    &["counters", "definition_versions", "projects", "issues", "inbound_keys"];
+pub const TABLES: &[&str] = &[
+    "counters",
+    "definition_versions",
+    "projects",
+    "issues",
+    "object_references",
+    "comments",
+    "inbound_keys",
+];
 
 /// The advisory lock under which the log grows: its holder alone gives the next `seq`.
 pub const ORDER_LOCK: i64 = 7_307_495;
@@ -16,18 +23,22 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::comment::Comment;
     use crate::domain::counter::Counter;
     use crate::domain::definition::DefinitionVersion;
     use crate::domain::issue::Issue;
     use crate::domain::message::KnownMessage;
     use crate::domain::project::Project;
+    use crate::domain::reference::Reference;
     use crate::domain::working_set::for_each_noun;
     use crate::store::Table;
 
     #[test]
     fn the_nouns_are_locked_in_the_order_of_the_tables() {
         macro_rules! names {
-            ($($rows:ident: $noun:ident,)*) => { [$(<$noun as Table>::NAME,)*] };
+            ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
+                [$(<$noun as Table>::NAME,)* $(<$second as Table>::NAME,)*]
+            };
         }
 
         assert_eq!(for_each_noun!(names), TABLES);

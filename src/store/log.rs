@@ -140,7 +140,7 @@ impl<'a> AppendStatement<'a> {
         AppendStatement {
             head: head_sql(*known_head),
             now: time::to_sql(*now),
-            projects: used.iter().map(|(key, _)| key.project.as_str()).collect(),
+            projects: used.iter().map(|(key, _)| key.project_id()).collect(),
             kinds: used.iter().map(|(key, _)| key.kind.as_str()).collect(),
             versions: used.iter().map(|(_, version)| *version).collect(),
             callers: requests.iter().map(|r| r.caller.as_str()).collect(),

@@ -2,6 +2,8 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod comment;
+mod configuration;
 mod connect;
 mod counter;
 mod definition;
@@ -18,7 +20,9 @@ mod pool;
 mod prepared;
 mod project;
 mod query;
+mod reference;
 mod request;
+mod standing;
 mod stored;
 mod sweep;
 mod table;

@@ -24,6 +24,28 @@ pub trait Table: Noun {
         rows: &[&Self],
     ) -> impl Future<Output = Result<()>> + Send;
 
+    /// Deletes rows that are locked, in one statement.
+    ///
+    /// # Panics
+    /// If rows of the noun are never deleted.
+    fn delete(
+        conn: &mut AsyncPgConnection,
+        rows: &[&Self],
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = conn;
+        assert!(rows.is_empty(), "rows of {} are never deleted", Self::NAME);
+        async { Ok(()) }
+    }
+
+    /// Updates rows that are locked, knowing each as it was loaded and as it is.
+    fn replace(
+        conn: &mut AsyncPgConnection,
+        rows: &[(&Self, &Self)],
+    ) -> impl Future<Output = Result<()>> + Send {
+        let new: Vec<&Self> = rows.iter().map(|(_, new)| *new).collect();
+        async move { Self::update(conn, &new).await }
+    }
+
     /// Updates rows that are locked, in one statement.
     fn update(
         conn: &mut AsyncPgConnection,

@@ -18,13 +18,15 @@ use super::log::{self, Append};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{definition, lock_order, project, time};
+use super::{configuration, definition, lock_order, project, standing, time};
+use crate::domain::configuration::Configuration;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
-use crate::domain::name::ProjectId;
+use crate::domain::name::{Principal, ProjectId};
+use crate::domain::people::Standing;
 use crate::domain::project::Project;
-use crate::domain::working_set::{Noun, Rows};
+use crate::domain::working_set::{Changes, Noun, Rows};
 
 prepared!(Now() -> Timestamptz, "select potts_now()");
 
@@ -129,7 +131,7 @@ async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Resu
             return Ok(Vec::new());
         }
         let mut conn = conn;
-        let projects = resolve.definitions.iter().map(|key| key.project.as_str()).collect();
+        let projects = resolve.definitions.iter().map(DefinitionKey::project_id).collect();
         let kinds = resolve.definitions.iter().map(|key| key.kind.as_str()).collect();
         let versions = Versions { projects, kinds, _of: PhantomData };
         let rows = versions.load(&mut conn).await?;
@@ -167,11 +169,15 @@ impl Tx<'_> {
         Ok(Rows::load(keys, N::lock(self.conn(), keys).await?))
     }
 
-    /// Writes what has changed: one statement for new rows, one for changed ones.
+    /// Writes what has changed: one statement for rows that are gone, one for changed ones, one for
+    /// new ones.
     pub async fn write<N: Table + Noun>(&mut self, rows: &Rows<N>) -> Result<()> {
-        let (new, changed) = rows.changes();
+        let Changes { new, changed, gone } = rows.changes();
+        if !gone.is_empty() {
+            N::delete(self.conn(), &gone).await?;
+        }
         if !changed.is_empty() {
-            N::update(self.conn(), &changed).await?;
+            N::replace(self.conn(), &changed).await?;
         }
         if !new.is_empty() {
             N::insert(self.conn(), &new).await?;
@@ -188,6 +194,16 @@ impl Tx<'_> {
     /// The projects of these ids, as definitions: not locked.
     pub async fn projects(&mut self, ids: &[&ProjectId]) -> Result<Vec<Project>> {
         project::find(self.conn(), ids).await
+    }
+
+    /// All configuration of a project, with all revisions: not locked.
+    pub async fn configurations(&mut self, project: &ProjectId) -> Result<Vec<Configuration>> {
+        configuration::all(self.conn(), project).await
+    }
+
+    /// The standing of these people, of those that exist: not locked.
+    pub async fn standings(&mut self, people: &[&Principal]) -> Result<Vec<Standing>> {
+        standing::find(self.conn(), people).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

@@ -46,7 +46,7 @@ pub(super) fn issue(issue: &Issue) -> proto::Issue {
         true => proto::IssueState::Closed,
         false => proto::IssueState::Open,
     };
-    let category = category(issue.category());
+    let category = category(issue.category);
     let expires_at = issue.expires_at();
     let Issue {
         name,
@@ -68,6 +68,21 @@ pub(super) fn issue(issue: &Issue) -> proto::Issue {
         closed_at,
         step,
         deleted_at,
+        issue_type: _,
+        issue_type_revision: _,
+        kind: _,
+        workflow_revision: _,
+        category: _,
+        visible_to: _,
+        active: _,
+        owner: _,
+        assignees: _,
+        parent: _,
+        thread: _,
+        depth: _,
+        open_children: _,
+        tags: _,
+        dedup_key: _,
     } = issue;
     proto::Issue {
         name: name.to_string(),
@@ -188,7 +203,10 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::domain::configuration::IssueKind;
     use crate::domain::issue::RESTORABLE;
     use crate::domain::name::{ActorName, IssueName, ProjectId};
     use crate::stream::Position;
@@ -215,6 +233,21 @@ mod tests {
             closed_at: Some(at),
             step: 1,
             deleted_at: Some(at),
+            issue_type: "task".into(),
+            issue_type_revision: 0,
+            kind: IssueKind::Task,
+            workflow_revision: 0,
+            category: Category::Done,
+            visible_to: None,
+            active: true,
+            owner: ActorName::root(),
+            assignees: BTreeSet::new(),
+            parent: None,
+            thread: 12,
+            depth: 0,
+            open_children: 0,
+            tags: BTreeSet::new(),
+            dedup_key: String::new(),
         }
     }
 

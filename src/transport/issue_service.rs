@@ -1,14 +1,16 @@
 //! `potts.v1.IssueService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::page_token::{List, number_key, number_of};
-use crate::domain::command::{Resource, Verb};
+use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::issue::{
     CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
@@ -39,12 +41,12 @@ impl Issues {
         let creates = matches!(verb, Verb::CreateIssue(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (issue, replayed) = match answer {
-            Answer::Resource(Resource::Issue(issue)) => match creates {
-                true if admitted.validate_only => (encode::issue_to_be(&issue), false),
-                true | false => (encode::issue(&issue), false),
-            },
-            Answer::Resource(other @ (Resource::Project(_) | Resource::Message(_))) => {
-                return Err(unexpected("an issue", &other));
+            Answer::Resource(resource) => {
+                let issue: Arc<Issue> = expected("an issue", resource)?;
+                match creates {
+                    true if admitted.validate_only => (encode::issue_to_be(&issue), false),
+                    true | false => (encode::issue(&issue), false),
+                }
             }
             Answer::Replayed(name) => {
                 let name = IssueName::parse("name", &name)

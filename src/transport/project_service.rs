@@ -1,17 +1,19 @@
 //! `potts.v1.ProjectService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, admit, admit_write};
 use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::page_token::{List, wrong};
-use crate::domain::command::{Resource, Verb};
+use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::name::ProjectId;
-use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
+use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use crate::ledger::Answer;
 use crate::proto::{self, project_service_server::ProjectService};
 use crate::store::Listed;
@@ -36,12 +38,12 @@ impl Projects {
         let creates = matches!(verb, Verb::CreateProject(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (project, replayed) = match answer {
-            Answer::Resource(Resource::Project(project)) => match creates {
-                true if admitted.validate_only => (encode::project_to_be(&project), false),
-                true | false => (encode::project(&project), false),
-            },
-            Answer::Resource(other @ (Resource::Issue(_) | Resource::Message(_))) => {
-                return Err(unexpected("a project", &other));
+            Answer::Resource(resource) => {
+                let project: Arc<Project> = expected("a project", resource)?;
+                match creates {
+                    true if admitted.validate_only => (encode::project_to_be(&project), false),
+                    true | false => (encode::project(&project), false),
+                }
             }
             Answer::Replayed(name) => {
                 let id = ProjectId::parse_name("name", &name)

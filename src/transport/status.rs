@@ -56,10 +56,7 @@ impl Told {
 
 /// Puts an error into words for a caller. A cause that the caller must not see goes to the log.
 pub(super) fn tell(error: Error) -> Told {
-    let (error, told) = match error {
-        Error::Detailed { error, metadata } => (*error, metadata),
-        error => (error, BTreeMap::new()),
-    };
+    let (error, told) = error.into_details();
     let reason = error.reason();
     let message = cut(&error.to_string(), MESSAGE_BYTES_MAX);
     let mut details = ErrorDetails::new();
@@ -101,11 +98,10 @@ pub(super) fn tell(error: Error) -> Told {
             Code::Aborted
         }
         Error::Exhausted { reason: _, problem, retry_after } => {
+            let problem = cut(&problem, MESSAGE_BYTES_MAX);
             match retry_after {
                 Some(after) => details.set_retry_info(Some(after)),
-                None => {
-                    details.add_quota_failure_violation("caller", cut(&problem, MESSAGE_BYTES_MAX))
-                }
+                None => details.add_quota_failure_violation("caller", problem),
             };
             Code::ResourceExhausted
         }
@@ -126,14 +122,19 @@ pub(super) fn tell(error: Error) -> Told {
         // Details are never of details.
         Error::Detailed { .. } => Code::Internal,
         Error::Internal(cause) => {
-            if let Some(unwritten) = may_log(reason) {
-                tracing::error!(cause = format!("{cause:#}"), unwritten, "a call failed");
-            }
+            complain(&cause);
             Code::Internal
         }
     };
     details.set_error_info(reason.as_str(), DOMAIN, metadata);
     Told { code, reason, field: blamed, message, details }
+}
+
+/// The cause of a defect goes to the log, not more often than anybody reads it.
+fn complain(cause: &anyhow::Error) {
+    if let Some(unwritten) = may_log(Reason::Internal) {
+        tracing::error!(cause = format!("{cause:#}"), unwritten, "a call failed");
+    }
 }
 
 fn resource_info(details: &mut ErrorDetails, name: &str, problem: &str) {

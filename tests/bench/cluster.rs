@@ -156,10 +156,11 @@ fn fill() -> String {
            from (select '{PROJECT}' as id
                  union all
                  select 'p' || n from generate_series(0, {PROJECTS} - 1) as n) as ids;
-         insert into counters (project, issues)
-         select id, case when id = '{PROJECT}' then {ISSUES} else 0 end from projects;
+         insert into counters (parent, noun, last, live)
+         select 'projects/' || id, 'issues', case when id = '{PROJECT}' then {ISSUES} else 0 end,
+                case when id = '{PROJECT}' then {ISSUES} else 0 end from projects;
          insert into definition_versions (project, kind, version)
-         select id, 'project', 1 from projects;
+         select id, kind, 1 from projects, unnest(array['project', 'configuration']) as kind;
          insert into issues (project, number, uid, version, created_at, updated_at, creator, title,
                 description, workflow, status, resolution, priority, parameters, annotations,
                 milestone, step)

@@ -163,8 +163,9 @@ fn update() -> (String, String) {
 fn create() -> (String, String) {
     let numbers = "\\set priority random(1, 5)\n\\set note random(1, 1000000000)\n".to_owned();
     let statements = format!(
-        "update counters set issues = issues + 1 where project = 'p' || :client_id \
-         returning issues \\gset\n\
+        "update counters set last = last + 1, live = live + 1 \
+         where parent = 'projects/p' || :client_id and noun = 'issues' \
+         returning last as issues \\gset\n\
          insert into issues (project, number, uid, version, created_at, updated_at, creator, \
          title, description, workflow, status, resolution, priority, parameters, annotations, \
          due_at, milestone, closed_at, step, deleted_at) values ('p' || :client_id, :issues, \

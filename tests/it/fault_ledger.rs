@@ -125,7 +125,9 @@ async fn a_row_that_is_locked_for_a_while_delays_and_does_not_fail() {
     app.project("xyz").await;
     let mut locker = app.database.sql().await;
     let held = locker.transaction().await.unwrap();
-    held.execute("select from counters where project = 'abc' for update", &[]).await.unwrap();
+    held.execute("select from counters where parent = 'projects/abc' for update", &[])
+        .await
+        .unwrap();
 
     let blocked = creating(&app.door, &issue("abc", "blocked"), WITHIN);
     let given_up = "select count(*) from pg_stat_database where datname = current_database() \

@@ -26,7 +26,8 @@ async fn filled() -> TestDatabase {
         insert into projects (id, uid, version, created_at, updated_at, creator, display_name)
         select 'p' || n, gen_random_uuid(), 1, now(), now(), 'actors/root', 'P'
           from generate_series(1, 2000) n;
-        insert into counters select 'p' || n, 0 from generate_series(1, 2000) n;
+        insert into counters (parent, noun, last, live)
+        select 'projects/p' || n, 'issues', 0, 0 from generate_series(1, 2000) n;
         insert into definition_versions select 'p' || n, 'project', 1
           from generate_series(1, 2000) n;
         insert into issues (project, number, uid, version, created_at, updated_at, creator, title,
@@ -69,12 +70,13 @@ async fn statements_of_every_request_use_indexes() {
              join unnest(array['actors/root'], {ids}) as u (caller, request_id) \
              using (caller, request_id)"
         ),
-        "select d.project, d.kind, d.version from definition_versions d \
-         join unnest(array['p7'], array['project']) as u (project, kind) using (project, kind) \
-         order by d.project, d.kind for no key update of d"
+        "select d.version from unnest(array['p7'], array['project']) as u (project, kind) \
+         cross join lateral (select * from definition_versions d \
+         where d.project = u.project and d.kind = u.kind for no key update) as d"
             .into(),
-        "select project, issues from counters where project = any(array['p7']) \
-         order by project for no key update"
+        "select c.last from (select 'projects/p7' as parent, 'issues' as noun) as u \
+         cross join lateral (select * from counters c where c.parent = u.parent \
+         and c.noun = u.noun for no key update) as c"
             .into(),
         "select i.title from issues i join unnest(array['p7'], array[6::bigint]) \
          as u (project, number) using (project, number) \
@@ -84,8 +86,8 @@ async fn statements_of_every_request_use_indexes() {
          join unnest(array['p1'], array[decode(md5('7'), 'hex')]) as u (project, key) \
          using (project, key)"
             .into(),
-        "update counters c set issues = u.issues from unnest(array['p7'], array[1::bigint]) \
-         as u (project, issues) where c.project = u.project"
+        "update counters c set last = 1 where c.ctid = (select k.ctid from counters k \
+         where k.parent = 'projects/p7' and k.noun = 'issues')"
             .into(),
         // Readers of things.
         "select title from issues where project = 'p7' and number > 50 order by number limit 50"

@@ -1,18 +1,19 @@
 //! Creating an issue, and changing what no verb changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EventType, Issue, becomes, closed, footprint, live};
+use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
-use crate::domain::counter::Counter;
+use crate::domain::configuration::IssueKind;
+use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::error::{Result, invalid, not_found, required, too_large};
 use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::value::{Fields, check_fields, check_line, check_text};
-use crate::domain::workflow::SIMPLE;
 use crate::domain::working_set::Footprint;
 
 /// Longer titles do not fit a line of any list.
@@ -139,13 +140,13 @@ pub struct CreateIssue {
 }
 
 impl Decide for CreateIssue {
-    fn project(&self) -> &ProjectId {
-        &self.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Project(&self.project)
     }
 
     fn footprint(&self) -> Footprint {
         Footprint {
-            counters: [self.project.clone()].into(),
+            counters: [CounterKey::issues(&self.project)].into(),
             uses: [self.project.clone()].into(),
             ..Footprint::default()
         }
@@ -154,8 +155,11 @@ impl Decide for CreateIssue {
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let CreateIssue { project, edits } = self;
         at.definitions.project(project)?;
-        let counter = at.rows.counters.get(project).ok_or_else(|| not_found(project))?;
-        let number = counter.issues + 1;
+        let key = CounterKey::issues(project);
+        let counter = at.rows.counters.get(&key).ok_or_else(|| not_found(project))?;
+        let counter = Counter::after(key, Some(counter));
+        let number = counter.last;
+        let simple = at.definitions.workflow(project, "simple", 0)?;
         let mut issue = Issue {
             name: IssueName { project: project.clone(), number },
             uid: at.uid(0),
@@ -165,8 +169,23 @@ impl Decide for CreateIssue {
             creator: at.caller.clone(),
             title: String::new(),
             description: String::new(),
-            workflow: SIMPLE.id.into(),
-            status: SIMPLE.initial.into(),
+            issue_type: "task".into(),
+            issue_type_revision: 0,
+            kind: IssueKind::Task,
+            workflow: "simple".into(),
+            workflow_revision: 0,
+            status: simple.initial_status.clone(),
+            category: simple.category(&simple.initial_status),
+            visible_to: None,
+            active: true,
+            owner: at.caller.clone(),
+            assignees: BTreeSet::new(),
+            parent: None,
+            thread: number,
+            depth: 0,
+            open_children: 0,
+            tags: BTreeSet::new(),
+            dedup_key: String::new(),
             resolution: String::new(),
             priority: 0,
             parameters: Fields::new(),
@@ -188,7 +207,6 @@ impl Decide for CreateIssue {
             .map(|(name, value)| (name.into(), value))
             .collect();
         let mut decision = becomes(issue, vec![event]);
-        let counter = Counter { project: project.clone(), issues: number };
         decision.changes.push(Arc::new(counter).into());
         Ok(decision)
     }
@@ -200,7 +218,8 @@ fn is_empty(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Object(fields) => fields.is_empty(),
         Value::Number(number) => number.as_i64() == Some(0),
-        Value::Bool(_) | Value::Array(_) => false,
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) => false,
     }
 }
 
@@ -216,8 +235,8 @@ pub struct UpdateIssue {
 }
 
 impl Decide for UpdateIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{EventType, Issue, becomes, footprint, known, live};
+use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::Result;
 use crate::domain::etag;
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::IssueName;
 use crate::domain::working_set::Footprint;
 
 /// Hides an issue.
@@ -19,8 +20,8 @@ pub struct DeleteIssue {
 }
 
 impl Decide for DeleteIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {
@@ -50,8 +51,8 @@ pub struct UndeleteIssue {
 }
 
 impl Decide for UndeleteIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {

@@ -4,7 +4,7 @@ mod edit;
 mod hide;
 mod moves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,12 +16,13 @@ pub use hide::{DeleteIssue, UndeleteIssue};
 pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution};
 
 use super::command::{At, Decision};
+use super::configuration::IssueKind;
 use super::error::{Error, Reason, Result, not_found};
 use super::etag;
 use super::event::{Event, EventType};
-use super::name::{ActorName, IssueName};
+use super::name::{ActorName, GroupName, IssueName, Principal};
 use super::value::Fields;
-use super::workflow::{Category, SIMPLE, Workflow};
+use super::workflow::{Category, Workflow};
 use super::working_set::{Footprint, Noun};
 
 /// How long a deleted issue can be brought back.
@@ -46,10 +47,40 @@ pub struct Issue {
     pub title: String,
     /// Text.
     pub description: String,
-    /// The id of its workflow.
+    /// The id of its type.
+    pub issue_type: String,
+    /// The revision of the type that it stays on; 0 is a built-in one.
+    pub issue_type_revision: i64,
+    /// What it is about: that of its type.
+    pub kind: IssueKind,
+    /// The id of its workflow: that of its type.
     pub workflow: String,
+    /// The revision of the workflow that it stays on; 0 is a built-in one.
+    pub workflow_revision: i64,
     /// A status of that workflow.
     pub status: String,
+    /// What that status means.
+    pub category: Category,
+    /// Who may see it; none is all who may read the project. Goes with type and status.
+    pub visible_to: Option<BTreeSet<GroupName>>,
+    /// Whether work on it may go on.
+    pub active: bool,
+    /// Who answers for it.
+    pub owner: ActorName,
+    /// Who works on it.
+    pub assignees: BTreeSet<Principal>,
+    /// The number of the issue that it is a part of.
+    pub parent: Option<i64>,
+    /// The number of the topmost issue above it, itself if it has no parent.
+    pub thread: i64,
+    /// How many issues are above it.
+    pub depth: i16,
+    /// How many open issues are parts of it.
+    pub open_children: i32,
+    /// Words to find it by.
+    pub tags: BTreeSet<String>,
+    /// What tells it from other open issues of the project, if that is said.
+    pub dedup_key: String,
     /// How it ended; empty while open.
     pub resolution: String,
     /// 1, the highest, to 5; 0 is not set.
@@ -79,14 +110,15 @@ impl Noun for Issue {
 }
 
 impl Issue {
-    /// Its workflow.
-    pub fn workflow(&self) -> &'static Workflow {
-        Workflow::built_in(&self.workflow).unwrap_or(&SIMPLE)
+    /// Its workflow, of the revision that it stays on.
+    pub fn workflow<'a>(&self, at: &At<'a>) -> Result<&'a Workflow> {
+        at.definitions.workflow(&self.name.project, &self.workflow, self.workflow_revision)
     }
 
-    /// What its status means.
-    pub fn category(&self) -> Category {
-        self.workflow().status(&self.status).map_or(Category::InProgress, |status| status.category)
+    /// The issue that it is a part of.
+    pub fn parent_name(&self) -> Option<IssueName> {
+        let project = self.name.project.clone();
+        self.parent.map(|number| IssueName { project, number })
     }
 
     /// Whether it has ended.
@@ -100,7 +132,7 @@ impl Issue {
     }
 
     /// The fields that events tell the changes of, by their names in the contract.
-    fn fields(&self) -> [(&'static str, Value); 10] {
+    fn fields(&self) -> [(&'static str, Value); 18] {
         [
             ("title", json!(self.title)),
             ("description", json!(self.description)),
@@ -112,10 +144,19 @@ impl Issue {
             ("due_time", self.due_at.map_or(Value::Null, |at| json!(at.to_string()))),
             ("milestone", json!(self.milestone)),
             ("workflow", json!(self.workflow)),
+            ("issue_type", json!(self.issue_type)),
+            ("active", json!(self.active)),
+            ("owner", json!(self.owner.as_str())),
+            ("assignees", json!(self.assignees.iter().map(Principal::as_str).collect::<Vec<_>>())),
+            ("parent", self.parent_name().map_or(Value::Null, |name| json!(name.to_string()))),
+            ("tags", json!(self.tags)),
+            ("dedup_key", json!(self.dedup_key)),
+            ("category", json!(self.category.as_str())),
         ]
     }
 
-    fn event(&self, kind: EventType) -> Event {
+    /// An event of it, as it is now.
+    pub fn event(&self, kind: EventType) -> Event {
         let name = self.name.to_string();
         Event {
             kind,
@@ -183,7 +224,12 @@ fn closed(name: &IssueName) -> Error {
 /// The decision that puts a new value of an issue in place of the old one.
 fn becomes(new: Issue, events: Vec<Event>) -> Decision {
     let new = Arc::new(new);
-    Decision { changes: vec![Arc::clone(&new).into()], events, resource: new.into() }
+    Decision {
+        changes: vec![Arc::clone(&new).into()],
+        gone: Vec::new(),
+        events,
+        resource: new.into(),
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{EventType, Issue, becomes, closed, footprint, live};
+use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::{Error, Reason, Result, invalid, quoted};
 use crate::domain::event::Event;
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::IssueName;
 use crate::domain::value::{Fields, check_fields};
 use crate::domain::workflow::{Transition, Workflow};
 use crate::domain::working_set::Footprint;
@@ -59,24 +60,28 @@ pub struct TransitionIssue {
 
 impl TransitionIssue {
     /// The status it leads to; refused where the workflow does not know the words.
-    fn target(&self, workflow: &Workflow) -> Result<&'static str> {
+    fn target<'a>(&self, workflow: &'a Workflow) -> Result<&'a str> {
         let (field, id, target) = match &self.to {
-            Move::Along(id) => ("transition", id, workflow.transition(id).map(|t| t.to)),
-            Move::To(id) => ("to", id, workflow.status(id).map(|s| s.id)),
+            Move::Along(id) => ("transition", id, workflow.transition(id).map(|t| &t.to)),
+            Move::To(id) => ("to", id, workflow.status(id).map(|s| &s.id)),
         };
-        target.ok_or_else(|| Error::Invalid {
+        target.map(String::as_str).ok_or_else(|| Error::Invalid {
             reason: Reason::StatusUnknown,
             field: field.into(),
-            problem: format!("the workflow {} has no {}", workflow.id, quoted(id)),
+            problem: format!("the workflow has no {}", quoted(id)),
         })
     }
 
-    fn transition(&self, issue: &Issue, target: &str) -> Result<&'static Transition> {
-        let found =
-            issue.workflow().between(&issue.status, target).into_iter().find(|t| match &self.to {
-                Move::Along(id) => t.id == id,
-                Move::To(_) => true,
-            });
+    fn transition<'a>(
+        &self,
+        workflow: &'a Workflow,
+        issue: &Issue,
+        target: &str,
+    ) -> Result<&'a Transition> {
+        let found = workflow.between(&issue.status, target).into_iter().find(|t| match &self.to {
+            Move::Along(id) => t.id == *id,
+            Move::To(_) => true,
+        });
         found.ok_or_else(|| Error::Refused {
             reason: Reason::TransitionForbidden,
             subject: issue.name.to_string(),
@@ -86,8 +91,8 @@ impl TransitionIssue {
 }
 
 impl Decide for TransitionIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {
@@ -96,14 +101,15 @@ impl Decide for TransitionIssue {
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let old = live(at, &self.name, self.etag.as_deref())?;
-        let target = self.target(old.workflow())?;
+        let workflow = old.workflow(at)?;
+        let target = self.target(workflow)?;
         if old.status == target {
             return Ok(Decision::unchanged(Arc::clone(old)));
         }
         if old.is_closed() {
             return Err(closed(&self.name));
         }
-        let transition = self.transition(old, target)?;
+        let transition = self.transition(workflow, old, target)?;
         let mut new = Issue::clone(old);
         for (key, value) in &self.parameters {
             if value.is_null() {
@@ -113,7 +119,7 @@ impl Decide for TransitionIssue {
             }
         }
         check_fields("parameters", &new.parameters)?;
-        Ok(moved(at, old, new, transition.id, transition.to, COMPLETED, &self.message))
+        moved(at, old, new, &transition.id, &transition.to, COMPLETED, &self.message)
     }
 }
 
@@ -131,8 +137,8 @@ pub struct CloseIssue {
 }
 
 impl Decide for CloseIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {
@@ -148,13 +154,13 @@ impl Decide for CloseIssue {
             "" => COMPLETED,
             resolution => resolution,
         };
-        let closing = old.workflow().closing(&old.status).ok_or_else(|| Error::Refused {
+        let closing = old.workflow(at)?.closing(&old.status).ok_or_else(|| Error::Refused {
             reason: Reason::TransitionForbidden,
             subject: self.name.to_string(),
             rule: format!("no transition closes it from {}", old.status),
         })?;
         let new = Issue::clone(old);
-        Ok(moved(at, old, new, closing.id, closing.to, resolution, &self.message))
+        moved(at, old, new, &closing.id, &closing.to, resolution, &self.message)
     }
 }
 
@@ -170,8 +176,8 @@ pub struct ReopenIssue {
 }
 
 impl Decide for ReopenIssue {
-    fn project(&self) -> &ProjectId {
-        &self.name.project
+    fn subject(&self) -> Subject<'_> {
+        Subject::Issue(&self.name)
     }
 
     fn footprint(&self) -> Footprint {
@@ -184,8 +190,8 @@ impl Decide for ReopenIssue {
             return Ok(Decision::unchanged(Arc::clone(old)));
         }
         let new = Issue::clone(old);
-        let initial = old.workflow().initial;
-        Ok(moved(at, old, new, "", initial, "", &self.message))
+        let initial = &old.workflow(at)?.initial_status;
+        moved(at, old, new, "", initial, "", &self.message)
     }
 }
 
@@ -198,12 +204,13 @@ fn moved(
     to: &str,
     resolution: &str,
     message: &str,
-) -> Decision {
+) -> Result<Decision> {
     new.status = to.into();
+    new.category = old.workflow(at)?.category(to);
     new.version += 1;
     new.step += 1;
     new.updated_at = at.now;
-    let closes = new.category().closes();
+    let closes = new.category.closes();
     new.closed_at = closes.then_some(at.now);
     new.resolution = if closes { resolution.into() } else { String::new() };
 
@@ -213,8 +220,8 @@ fn moved(
         ("transition", transition),
         ("from", &old.status),
         ("to", to),
-        ("from_category", old.category().as_str()),
-        ("to_category", new.category().as_str()),
+        ("from_category", old.category.as_str()),
+        ("to_category", new.category.as_str()),
         ("message", message),
     ]);
     let mut events = vec![transitioned];
@@ -229,7 +236,7 @@ fn moved(
     } else if old.is_closed() {
         events.push(consequence(EventType::IssueReopened, &[("message", message)]));
     }
-    becomes(new, events)
+    Ok(becomes(new, events))
 }
 
 fn data(said: &[(&str, &str)]) -> Fields {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::command::{Decide, Resource};
+use crate::domain::configuration::{IssueKind, built_in};
 use crate::domain::definition::Definitions;
 use crate::domain::name::ProjectId;
 use crate::domain::project::Project;
@@ -42,6 +43,21 @@ fn issue(status: &str) -> Issue {
         closed_at: closed.then_some(Timestamp::UNIX_EPOCH),
         step: 2,
         deleted_at: None,
+        issue_type: "task".into(),
+        issue_type_revision: 0,
+        kind: IssueKind::Task,
+        workflow_revision: 0,
+        category: built_in::workflow("simple").unwrap().category(status),
+        visible_to: None,
+        active: true,
+        owner: ActorName::root(),
+        assignees: BTreeSet::new(),
+        parent: None,
+        thread: 1,
+        depth: 0,
+        open_children: 0,
+        tags: BTreeSet::new(),
+        dedup_key: String::new(),
     }
 }
 
@@ -57,7 +73,7 @@ fn definitions() -> Definitions {
         display_name: "ABC".into(),
         deleted_at: None,
     };
-    Definitions { projects: [(id, Arc::new(project))].into() }
+    Definitions { projects: [(id, Arc::new(project))].into(), ..Definitions::default() }
 }
 
 fn decide(issue: Issue, verb: &impl Decide) -> Result<Decision> {

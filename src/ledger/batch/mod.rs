@@ -102,6 +102,28 @@ pub fn footprint(batch: &[Pending], replays: &Replays) -> Footprint {
         let Call { caller, request_id, .. } = &pending.command.call;
         if !replays.contains_key(&(caller.to_string(), *request_id)) {
             footprint.add(pending.command.verb.rule().footprint());
+            footprint.people.insert(caller.clone().into());
+        }
+    }
+    footprint
+}
+
+/// What the commands of a batch need besides, now that the first rows are locked. A command that
+/// stands behind another one in the batch asks by rows that are not yet changed, so what it asks
+/// for must be enough whatever the ones before it do.
+pub fn expand(
+    batch: &[Pending],
+    rows: &WorkingSet,
+    definitions: &Definitions,
+    now: Timestamp,
+    replays: &Replays,
+    mut footprint: Footprint,
+) -> Footprint {
+    for pending in batch {
+        let Call { caller, request_id, .. } = &pending.command.call;
+        if !replays.contains_key(&(caller.to_string(), *request_id)) {
+            let at = At { rows, definitions, now, caller, seed: *request_id };
+            footprint.add(pending.command.verb.rule().expand(&at));
         }
     }
     footprint
@@ -184,9 +206,9 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
         caller: &call.caller,
         seed: call.request_id,
     };
-    let rule = pending.command.verb.rule();
+    let verb = &pending.command.verb;
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        let decision = rule.decide(&at)?;
+        let decision = verb.decide(&at)?;
         let events = encode(&decision, &at)?;
         Ok((decision, events))
     }));
@@ -214,7 +236,7 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
             events_before: i64::try_from(events_before).unwrap_or(i64::MAX),
         });
     }
-    world.rows.apply(decision.changes);
+    world.rows.apply(decision.changes, decision.gone);
     Ok(Outcome::Done { answer, changed, events_before, position: None })
 }
 
@@ -232,7 +254,8 @@ fn replay(call: &Call, known: &KnownRequest, position: Position) -> Result<Outco
 
 /// Encodes the events of a decision, within the bounds of a command.
 fn encode(decision: &Decision, at: &At<'_>) -> Result<Vec<NewEvent>> {
-    if decision.events.len() > EVENTS_MAX || decision.changes.len() > ROWS_MAX {
+    if decision.events.len() > EVENTS_MAX || decision.changes.len() + decision.gone.len() > ROWS_MAX
+    {
         let bound = format!("at most {EVENTS_MAX} events and {ROWS_MAX} rows");
         return Err(oversize(format!("would change too much: {bound}")));
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
-use crate::domain::counter::Counter;
+use crate::domain::counter::{Counter, CounterKey};
 use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
     CloseIssue, CreateIssue, DeleteIssue, Issue, IssueEdit, Move, ReopenIssue, TransitionIssue,
@@ -17,18 +17,21 @@ use crate::domain::issue::{
 };
 use crate::domain::message::{KnownMessage, ReceiveMessage};
 use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::people::Standing;
 use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
-use crate::domain::working_set::{Noun, Rows};
+use crate::domain::working_set::{Changes, Noun, Rows};
 use crate::ledger::command::{Class, Command};
 use crate::ledger::queue::Progress;
 
 /// Every table, in memory.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Database {
-    counters: BTreeMap<ProjectId, Counter>,
+    counters: BTreeMap<CounterKey, Counter>,
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
     issues: BTreeMap<IssueName, Issue>,
+    comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
+    references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
     messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
 }
 
@@ -40,8 +43,10 @@ fn rows<N: Noun>(
 }
 
 fn store<N: Noun>(table: &mut BTreeMap<N::Key, N>, rows: &Rows<N>) {
-    let (new, changed) = rows.changes();
-    table.extend(new.into_iter().chain(changed).map(|noun| (noun.key(), noun.clone())));
+    let Changes { new, changed, gone } = rows.changes();
+    gone.into_iter().for_each(|noun| drop(table.remove(&noun.key())));
+    let written = new.into_iter().chain(changed.into_iter().map(|(_, new)| new));
+    table.extend(written.map(|noun| (noun.key(), noun.clone())));
 }
 
 impl Database {
@@ -51,6 +56,8 @@ impl Database {
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
             issues: rows(&self.issues, &footprint.issues),
+            comments: rows(&self.comments, &footprint.comments),
+            references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
         }
     }
@@ -60,13 +67,23 @@ impl Database {
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
         store(&mut self.issues, &rows.issues);
+        store(&mut self.comments, &rows.comments);
+        store(&mut self.references, &rows.references);
         store(&mut self.messages, &rows.messages);
     }
 
     fn definitions(&self) -> Definitions {
         let projects =
             self.projects.iter().map(|(id, p)| (id.clone(), Arc::new(p.clone()))).collect();
-        Definitions { projects }
+        let root = Standing {
+            principal: ActorName::root().into(),
+            active: true,
+            admin: true,
+            groups: Default::default(),
+            roles: Default::default(),
+        };
+        let standings = [(root.principal.clone(), Arc::new(root))].into();
+        Definitions { projects, standings, ..Definitions::default() }
     }
 
     /// Carries out one batch and answers what it came to.
@@ -139,6 +156,8 @@ fn told(decided: &Decided) -> Vec<String> {
             let version = match resource {
                 Resource::Issue(issue) => issue.version,
                 Resource::Project(project) => project.version,
+                Resource::Comment(comment) => comment.version,
+                Resource::Reference(reference) => reference.version,
                 Resource::Message(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
@@ -241,7 +260,7 @@ proptest! {
                 let (version, step) = old.map_or((0, 0), |old| (old.version, old.step));
                 prop_assert!((0..=1).contains(&(issue.version - version)));
                 prop_assert!((0..=1).contains(&(issue.step - step)));
-                prop_assert_eq!(issue.is_closed(), issue.category().closes());
+                prop_assert_eq!(issue.is_closed(), issue.category.closes());
             }
             let numbers: Vec<i64> = database.issues.keys().map(|name| name.number).collect();
             let dense: Vec<i64> = (1..=i64::try_from(numbers.len()).unwrap()).collect();

@@ -107,9 +107,9 @@ impl Pending {
         drop(self.answer.send(result));
     }
 
-    /// The project that it counts for.
-    fn project(&self) -> &ProjectId {
-        self.command.verb.rule().project()
+    /// The project that it counts for; none is the installation.
+    fn project(&self) -> Option<ProjectId> {
+        self.command.verb.rule().subject().project().cloned()
     }
 }
 
@@ -117,7 +117,7 @@ impl Pending {
 struct Inner {
     waiting: VecDeque<Pending>,
     bytes: usize,
-    projects: BTreeMap<ProjectId, usize>,
+    projects: BTreeMap<Option<ProjectId>, usize>,
     /// Since when, and how many commands have left since.
     rate: (Instant, usize),
     rate_before: f64,
@@ -258,7 +258,7 @@ impl Inner {
         let share = share(pending.command.class);
         let fits = self.waiting.len() * 100 < COMMANDS_MAX * share
             && (self.bytes + pending.command.bytes) * 100 <= BYTES_MAX * share;
-        let of_project = self.projects.get(pending.project()).copied().unwrap_or(0);
+        let of_project = self.projects.get(&pending.project()).copied().unwrap_or(0);
         let alone = of_project == self.waiting.len();
         let fair = pending.command.class != Class::Client
             || alone
@@ -268,15 +268,15 @@ impl Inner {
 
     fn count(&mut self, pending: &Pending) {
         self.bytes += pending.command.bytes;
-        *self.projects.entry(pending.project().clone()).or_default() += 1;
+        *self.projects.entry(pending.project()).or_default() += 1;
     }
 
     fn discount(&mut self, pending: &Pending) {
         self.bytes -= pending.command.bytes;
-        if let Some(count) = self.projects.get_mut(pending.project()) {
+        if let Some(count) = self.projects.get_mut(&pending.project()) {
             *count -= 1;
             if *count == 0 {
-                self.projects.remove(pending.project());
+                self.projects.remove(&pending.project());
             }
         }
     }

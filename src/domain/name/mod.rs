@@ -3,16 +3,44 @@
 //! A name that was parsed is a name that is well formed; whether there is such a thing is another
 //! question.
 
+mod configuration;
+mod id;
+mod people;
+mod work;
+
 use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::error::{Result, invalid, quoted, required};
+pub use configuration::{ConfigurationKind, ConfigurationName};
+pub use id::Id;
+pub use people::{ActorName, CredentialName, GroupName, MemberName, Principal};
+pub use work::{
+    ActionName, AttemptName, CommentName, CommentParent, ReferenceName, ReferenceParent,
+    RelationName,
+};
+
+use super::error::{Error, Result, invalid, quoted, required};
 use super::event::Seq;
 
 /// The longest id of a project.
 const PROJECT_ID_CHARS_MAX: usize = 16;
+
+/// A number that the server gave: digits, from 1, without a zero in front.
+fn number(text: &str) -> Option<i64> {
+    let digits = text.starts_with(|c: char| matches!(c, '1'..='9'))
+        && text.chars().all(|c| c.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
+/// A name that is not of its form.
+fn malformed(field: &str, name: &str, form: &str) -> Error {
+    if name.is_empty() {
+        return required(field);
+    }
+    invalid(field, format!("{} is not a name like {form}", quoted(name)))
+}
 
 /// The id of a project: `[a-z][a-z0-9]{0,15}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -90,9 +118,7 @@ impl IssueName {
                 (project.to_ascii_lowercase(), number)
             }
         };
-        let digits = number.starts_with(|c: char| matches!(c, '1'..='9'))
-            && number.chars().all(|c| c.is_ascii_digit());
-        let number = number.parse().ok().filter(|_| digits)?;
+        let number = self::number(number)?;
         Some(IssueName { project: ProjectId::parse("", &project).ok()?, number })
     }
 
@@ -124,41 +150,13 @@ impl fmt::Display for MessageName {
     }
 }
 
-/// The name of an actor: `actors/{id}`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ActorName(Arc<str>);
-
-impl ActorName {
-    /// The actor that the root token stands for.
-    pub fn root() -> ActorName {
-        ActorName("actors/root".into())
-    }
-
-    /// A name as it was stored.
-    pub fn stored(name: &str) -> ActorName {
-        ActorName(name.into())
-    }
-
-    /// The whole name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ActorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Takes the name of an event: `events/12`.
 pub fn parse_event_name(field: &str, name: &str) -> Result<Seq> {
     if name.is_empty() {
         return Err(required(field));
     }
     name.strip_prefix("events/")
-        .filter(|number| number.starts_with(|c: char| matches!(c, '1'..='9')))
-        .and_then(|number| number.parse().ok())
+        .and_then(number)
         .map(Seq)
         .ok_or_else(|| invalid(field, format!("{} is not a name like events/12", quoted(name))))
 }

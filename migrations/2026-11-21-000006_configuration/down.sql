@@ -1,0 +1,2 @@
+delete from definition_versions where kind = 'configuration';
+drop table configurations;

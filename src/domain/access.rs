@@ -1,0 +1,151 @@
+//! Who may do what: one table of the least role that each RPC asks for, and the one check.
+//!
+//! Hidden equals absent: who may not see a thing is told that it does not exist, whatever the thing
+//! and whatever their role would allow.
+
+use super::command::At;
+use super::error::{Error, Reason, Result, not_found};
+use super::issue::Issue;
+use super::name::{ActorName, IssueName, Principal, ProjectId};
+use super::people::{Role, Standing};
+
+/// What a call is about, for the question who may make it.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// Something of the whole installation.
+    Installation,
+    /// A project, or something of it that all its readers may see.
+    Project(&'a ProjectId),
+    /// An issue, or something of it. The issue is of the footprint.
+    Issue(&'a IssueName),
+}
+
+impl<'a> Subject<'a> {
+    /// The project that it is of.
+    pub fn project(self) -> Option<&'a ProjectId> {
+        match self {
+            Subject::Installation => None,
+            Subject::Project(project) => Some(project),
+            Subject::Issue(issue) => Some(&issue.project),
+        }
+    }
+}
+
+/// The least that a caller must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Least {
+    /// Anybody who is let in. The rule itself may ask for more.
+    Anybody,
+    /// A role in the project.
+    Role(Role),
+    /// A role in the project; of an issue also its owner.
+    RoleOrOwner(Role),
+    /// An administrator of the installation.
+    Installation,
+}
+
+/// The least that each RPC asks for. `domain` sections 2.3 and 2.4 of the design are its source; a
+/// test makes every call with every role.
+pub const TABLE: &[(&str, Least)] = &[
+    ("CreateProject", Least::Installation),
+    ("GetProject", Least::Role(Role::Viewer)),
+    ("ListProjects", Least::Anybody),
+    ("UpdateProject", Least::Role(Role::Admin)),
+    ("DeleteProject", Least::Role(Role::Admin)),
+    ("CreateIssue", Least::Role(Role::Reporter)),
+    ("GetIssue", Least::Role(Role::Viewer)),
+    ("ListIssues", Least::Role(Role::Viewer)),
+    ("UpdateIssue", Least::Role(Role::Worker)),
+    ("DeleteIssue", Least::Role(Role::Admin)),
+    ("UndeleteIssue", Least::Role(Role::Admin)),
+    ("TransitionIssue", Least::Role(Role::Worker)),
+    ("CloseIssue", Least::RoleOrOwner(Role::Manager)),
+    ("ReopenIssue", Least::RoleOrOwner(Role::Manager)),
+    ("CreateComment", Least::Role(Role::Reporter)),
+    ("GetComment", Least::Role(Role::Viewer)),
+    ("ListComments", Least::Role(Role::Viewer)),
+    ("UpdateComment", Least::Role(Role::Reporter)),
+    ("DeleteComment", Least::Role(Role::Reporter)),
+    ("CreateReference", Least::Role(Role::Reporter)),
+    ("GetReference", Least::Role(Role::Viewer)),
+    ("ListReferences", Least::Role(Role::Viewer)),
+    ("UpdateReference", Least::Role(Role::Reporter)),
+    ("DeleteReference", Least::Role(Role::Reporter)),
+    ("GetEvent", Least::Anybody),
+    ("ListEvents", Least::Anybody),
+    ("ListEventTypes", Least::Anybody),
+    ("Subscribe", Least::Anybody),
+    ("PublishEvents", Least::Role(Role::Worker)),
+    ("ReceiveMessage", Least::Role(Role::Worker)),
+];
+
+/// The least that an RPC asks for.
+pub fn least(rpc: &str) -> Least {
+    let found = TABLE.iter().find(|(name, _)| *name == rpc);
+    found.expect("a test compares the table with the contract").1
+}
+
+/// Refuses a caller whose role is not enough.
+pub fn role_required(subject: impl std::fmt::Display, required: &str) -> Error {
+    Error::Forbidden {
+        reason: Reason::RoleRequired,
+        subject: subject.to_string(),
+        problem: format!("the caller must be {required}"),
+    }
+    .with("required", required)
+}
+
+/// Whether somebody may read a project.
+pub fn check_reader(standing: &Standing, project: &ProjectId) -> Result<Role> {
+    standing.role(project).ok_or_else(|| not_found(project))
+}
+
+/// Whether somebody may see an issue of a project that they may read.
+pub fn sees(standing: &Standing, issue: &Issue) -> bool {
+    let everybody = issue.visible_to.is_none();
+    everybody
+        || standing.role(&issue.name.project) >= Some(Role::Admin)
+        || issue.visible_to.iter().flatten().any(|group| standing.groups.contains(group))
+        || standing.is_any(&issue.assignees)
+}
+
+/// Checks that a caller may make a call: first that they may see what it is about, then their role.
+/// Answers their standing.
+pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<&'a Standing>> {
+    // What the service does by itself was allowed to whoever made it do so.
+    if *at.caller == ActorName::potts() {
+        return Ok(None);
+    }
+    let principal = Principal::from(at.caller.clone());
+    let standing = at.definitions.standing(&principal).filter(|standing| standing.active);
+    let standing = standing.ok_or_else(|| Error::Unauthenticated {
+        problem: "the caller is disabled, or does not exist any more".into(),
+    })?;
+    let (name, role, owner) = match subject {
+        Subject::Installation => ("the installation".to_owned(), None, None),
+        Subject::Project(project) => {
+            (project.to_string(), Some(check_reader(standing, project)?), None)
+        }
+        Subject::Issue(name) => {
+            let role = standing.role(&name.project).ok_or_else(|| not_found(name))?;
+            let issue = at.rows.issues.get(name).ok_or_else(|| not_found(name))?;
+            if !sees(standing, issue) {
+                return Err(not_found(name));
+            }
+            (name.to_string(), Some(role), Some(&issue.owner))
+        }
+    };
+    let owns = owner.is_some_and(|owner| owner == at.caller);
+    match least(rpc) {
+        Least::Anybody => Ok(Some(standing)),
+        // What is of the installation and asks for a role of a project has a rule of its own.
+        Least::Role(_) | Least::RoleOrOwner(_) if matches!(subject, Subject::Installation) => {
+            Ok(Some(standing))
+        }
+        Least::Installation if standing.admin => Ok(Some(standing)),
+        Least::Installation => Err(role_required(name, "an administrator of the installation")),
+        Least::RoleOrOwner(_) if owns => Ok(Some(standing)),
+        Least::Role(least) | Least::RoleOrOwner(least) if role >= Some(least) => Ok(Some(standing)),
+        Least::Role(least) | Least::RoleOrOwner(least) => Err(role_required(name, least.as_str())),
+    }
+}

@@ -1,0 +1,57 @@
+//! What people may do: actors, groups and members in one look.
+
+use std::marker::PhantomData;
+
+use diesel::sql_types::{Array, Bool, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::stored;
+use crate::domain::name::{GroupName, Principal};
+use crate::domain::people::{Role, Standing};
+
+prepared!(
+    Find(names: Vec<&'a str> => Array<Text>)
+        -> (Text, Bool, Bool, Array<Text>, Array<Text>, Array<Text>),
+    "with recursive up (who, name) as (select n, n from unnest({names}) as n union \
+     select up.who, m.group_name from up join group_members m on m.member = up.name) \
+     select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.admin, false), \
+     array(select up.name from up where up.who = w.name and up.name <> w.name), \
+     array(select m.project from up join members m on m.member = up.name \
+     where up.who = w.name order by m.project, m.id), \
+     array(select m.role from up join members m on m.member = up.name \
+     where up.who = w.name order by m.project, m.id) \
+     from unnest({names}) as w (name) \
+     left join actors a on a.name = w.name and a.deleted_at is null \
+     left join groups g on g.name = w.name and g.deleted_at is null \
+     where a.name is not null or g.name is not null"
+);
+
+type Row = (String, bool, bool, Vec<String>, Vec<String>, Vec<String>);
+
+fn standing((name, active, admin, groups, projects, roles): Row) -> Standing {
+    let mut standing = Standing {
+        principal: Principal::stored(&name),
+        active,
+        admin,
+        groups: groups.iter().map(|group| GroupName::stored(group)).collect(),
+        roles: Default::default(),
+    };
+    for (project, role) in projects.iter().zip(&roles) {
+        let role = Role::stored(role).expect("the table's constraint knows the roles");
+        let known = standing.roles.entry(stored::project_id(project)).or_insert(role);
+        *known = role.max(*known);
+    }
+    standing
+}
+
+/// The standing of these people, of those that exist.
+pub(super) async fn find(
+    conn: &mut AsyncPgConnection,
+    people: &[&Principal],
+) -> Result<Vec<Standing>> {
+    let names = people.iter().map(|who| who.as_str()).collect();
+    let rows: Vec<Row> = Find { names, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(standing).collect())
+}
