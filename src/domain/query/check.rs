@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::error::{Error, Result, quoted};
+use super::super::name::IssueName;
 use super::decimal::Decimal;
 use super::field::{Field, Fields, Kind};
 use super::filter::{Check, Compare, Filter, Scalar, Test};
@@ -49,6 +50,7 @@ fn condition(term: Term, fields: &Fields) -> Result<Filter> {
         | Kind::Boolean
         | Kind::Time
         | Kind::TextList
+        | Kind::Issue
         | Kind::Enum(_) => (operator, value),
     };
     if field.kind != Kind::Object && !keys.is_empty() {
@@ -106,7 +108,7 @@ impl Of {
             Kind::Object | Kind::TextList => Ok(Check::Absent),
             _ if is_optional => Ok(Check::Absent),
             Kind::Text | Kind::Prose => Ok(Check::Is(Compare::Equal, Scalar::Text(String::new()))),
-            Kind::Integer | Kind::Boolean | Kind::Time | Kind::Enum(_) => {
+            Kind::Integer | Kind::Boolean | Kind::Time | Kind::Issue | Kind::Enum(_) => {
                 Err(self.wrong("is never absent"))
             }
         }
@@ -120,7 +122,7 @@ impl Of {
             Kind::Text | Kind::Prose => Ok(Check::Contains(value.text.to_ascii_lowercase())),
             Kind::TextList => Ok(Check::Has(Scalar::Text(value.text.clone()))),
             Kind::Object => Ok(Check::Has(self.scalar(value)?)),
-            Kind::Integer | Kind::Boolean | Kind::Time | Kind::Enum(_) => {
+            Kind::Integer | Kind::Boolean | Kind::Time | Kind::Issue | Kind::Enum(_) => {
                 Err(self.wrong("is no list and no text: it does not take :"))
             }
         }
@@ -131,7 +133,7 @@ impl Of {
         match self.field.kind {
             Kind::Prose => Err(self.wrong("takes : alone, for a part of it")),
             Kind::TextList => Err(self.wrong("takes : alone, for one of its texts")),
-            Kind::Boolean | Kind::Enum(_) if !only_equal => {
+            Kind::Boolean | Kind::Issue | Kind::Enum(_) if !only_equal => {
                 Err(self.wrong("has no order: it takes = and != alone"))
             }
             Kind::Text | Kind::Object if value.has_star => match only_equal {
@@ -146,6 +148,7 @@ impl Of {
             | Kind::Integer
             | Kind::Boolean
             | Kind::Time
+            | Kind::Issue
             | Kind::Enum(_) => match (self.scalar(value)?, only_equal) {
                 (Scalar::Boolean(_), false) => {
                     Err(self.wrong("has no order where it is true or false"))
@@ -175,6 +178,9 @@ impl Of {
             Kind::Time => instant(text).map(Scalar::Time).ok_or_else(|| {
                 let form = "an instant, such as 2026-11-21T12:00:00Z (RFC 3339)";
                 self.wrong(&format!("is {form}; {} is none", told()))
+            }),
+            Kind::Issue => IssueName::parse("filter", text).map(Scalar::Issue).map_err(|_| {
+                self.wrong(&format!("is an issue, such as ABC-12; {} is none", told()))
             }),
             Kind::Enum(words) => {
                 let known = words.iter().find(|word| *word == text);
@@ -246,6 +252,5 @@ fn instant(text: &str) -> Option<Timestamp> {
         return None;
     }
     let at: Timestamp = text.parse().ok()?;
-    let micros = at.as_nanosecond().div_euclid(1000);
-    Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()
+    Timestamp::from_nanosecond(at.as_nanosecond().div_euclid(1000) * 1000).ok()
 }

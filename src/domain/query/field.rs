@@ -17,6 +17,8 @@ pub enum Kind {
     TextList,
     /// An open object; takes paths to what is inside.
     Object,
+    /// The name of an issue.
+    Issue,
     /// One of these words.
     Enum(&'static [&'static str]),
 }

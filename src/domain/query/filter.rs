@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::error::Result;
+use super::super::name::IssueName;
 use super::decimal::Decimal;
 use super::field::{Field, Fields};
 use super::{check, parse};
@@ -96,4 +97,6 @@ pub enum Scalar {
     Time(Timestamp),
     /// True or false.
     Boolean(bool),
+    /// An issue; it has no order.
+    Issue(IssueName),
 }

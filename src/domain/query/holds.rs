@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::super::name::IssueName;
 use super::super::value::Fields as Object;
 use super::decimal::Decimal;
 use super::filter::{Check, Compare, Filter, Scalar, Test};
@@ -29,6 +30,8 @@ pub enum Found<'a> {
     Boolean(bool),
     /// An instant.
     Time(Timestamp),
+    /// An issue.
+    Issue(IssueName),
     /// Several texts.
     Texts(Vec<Cow<'a, str>>),
     /// An open object.
@@ -93,6 +96,7 @@ fn order(found: &Found<'_>, scalar: &Scalar) -> Option<Ordering> {
         (Found::Integer(is), Scalar::Integer(other)) => Some(is.cmp(other)),
         (Found::Boolean(is), Scalar::Boolean(other)) => Some(is.cmp(other)),
         (Found::Time(is), Scalar::Time(other)) => Some(is.cmp(other)),
+        (Found::Issue(is), Scalar::Issue(other)) => Some(is.cmp(other)),
         _ => None,
     }
 }

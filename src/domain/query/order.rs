@@ -5,6 +5,9 @@ use super::field::{Field, Fields, Kind};
 use super::filter::Scalar;
 use super::holds::{Found, Lookup};
 
+/// The first second that RFC 3339 can say. PostgreSQL knows none that are much earlier.
+const YEAR_0: i64 = -62_167_219_200;
+
 /// One field to order by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sort {
@@ -56,7 +59,7 @@ impl Order {
             Found::Integer(number) => Some(Scalar::Integer(number)),
             Found::Boolean(flag) => Some(Scalar::Boolean(flag)),
             Found::Time(at) => Some(Scalar::Time(at)),
-            Found::Absent | Found::Texts(_) | Found::Object(_) => None,
+            Found::Absent | Found::Issue(_) | Found::Texts(_) | Found::Object(_) => None,
         };
         Position(self.0.iter().map(value).collect())
     }
@@ -67,8 +70,8 @@ impl Order {
             (_, None) => sort.field.is_optional,
             (Kind::Text, Some(Scalar::Text(text))) => !text.contains('\0'),
             (Kind::Integer, Some(Scalar::Integer(_)))
-            | (Kind::Boolean, Some(Scalar::Boolean(_)))
-            | (Kind::Time, Some(Scalar::Time(_))) => true,
+            | (Kind::Boolean, Some(Scalar::Boolean(_))) => true,
+            (Kind::Time, Some(Scalar::Time(at))) => at.as_second() >= YEAR_0,
             (_, Some(_)) => false,
         };
         let all = values.len() == self.0.len() && self.0.iter().zip(&values).all(fits);

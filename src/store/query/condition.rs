@@ -1,10 +1,10 @@
 //! A filter as a condition.
 //!
 //! A test is true, false or, where something is absent, null. Negations are pushed down to the
-//! tests, and `is not true` makes a truth value of one that is negated; of the others null counts as
-//! false, in `and`, in `or` and at the end. So an index can serve every test that is not negated.
+//! tests, and `is not true` makes a truth value of one that is negated; of the others null counts
+//! as false, in `and`, in `or` and at the end. So an index can serve every test that is not negated.
 
-use super::{Columns, Piece, Statement, expression};
+use super::{Columns, Piece, Statement, Stored, stored};
 use crate::domain::query::{Check, Compare, Filter, Kind, Scalar, Test};
 
 impl<Row> Statement<Row> {
@@ -51,11 +51,21 @@ impl<Row> Statement<Row> {
 
     fn test(&mut self, columns: Columns, test: &Test) -> &mut Statement<Row> {
         let Test { field, keys, check } = test;
-        let sql = expression(columns, field);
-        match keys.is_empty() {
-            true => self.test_of_field(sql, field.kind, check),
-            false => self.test_inside(Inside { sql, keys }, check),
+        match stored(columns, field) {
+            Stored::Words(words) => self.test_of_words(words, check),
+            Stored::As(sql) if keys.is_empty() => self.test_of_field(sql, field.kind, check),
+            Stored::As(sql) => self.test_inside(Inside { sql, keys }, check),
         }
+    }
+
+    fn test_of_words(
+        &mut self,
+        words: &[(&str, &'static str)],
+        check: &Check,
+    ) -> &mut Statement<Row> {
+        let is_it = |word: &str| *check == Check::Is(Compare::Equal, Scalar::Text(word.to_owned()));
+        let condition = words.iter().find(|(word, _)| is_it(word));
+        self.sql(condition.map_or("false", |(_, condition)| condition))
     }
 
     fn test_of_field(&mut self, sql: &str, kind: Kind, check: &Check) -> &mut Statement<Row> {
@@ -63,6 +73,8 @@ impl<Row> Statement<Row> {
             Check::Absent if kind == Kind::TextList => {
                 self.sql("cardinality(").sql(sql).sql(") = 0")
             }
+            // Of a row `is null` asks whether all of it is.
+            Check::Absent if kind == Kind::Issue => self.sql("not ").sql(sql).sql(" is not null"),
             Check::Absent => self.sql(sql).sql(" is null"),
             // Equality needs no collation, and with one no index would serve it.
             Check::Is(Compare::Equal, value) => self.sql(sql).sql(" = ").scalar(value),
@@ -142,7 +154,11 @@ struct Inside<'a> {
 pub(super) fn collation(value: &Scalar) -> &'static str {
     match value {
         Scalar::Text(_) => " collate \"C\"",
-        Scalar::Integer(_) | Scalar::Number(_) | Scalar::Time(_) | Scalar::Boolean(_) => "",
+        Scalar::Integer(_)
+        | Scalar::Number(_)
+        | Scalar::Time(_)
+        | Scalar::Boolean(_)
+        | Scalar::Issue(_) => "",
     }
 }
 
@@ -167,12 +183,17 @@ fn json(value: &Scalar) -> String {
         Scalar::Number(number) => number.to_string(),
         Scalar::Boolean(flag) => flag.to_string(),
         Scalar::Time(at) => json_text(&at.to_string()),
+        Scalar::Issue(name) => json_text(&name.to_string()),
     }
 }
 
 fn texts(value: &Scalar) -> Vec<String> {
     match value {
         Scalar::Text(text) => vec![text.clone()],
-        Scalar::Integer(_) | Scalar::Number(_) | Scalar::Time(_) | Scalar::Boolean(_) => Vec::new(),
+        Scalar::Integer(_)
+        | Scalar::Number(_)
+        | Scalar::Time(_)
+        | Scalar::Boolean(_)
+        | Scalar::Issue(_) => Vec::new(),
     }
 }

@@ -24,19 +24,27 @@ use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
 use jiff::Timestamp;
 
 use super::time;
+use crate::domain::name::IssueName;
 use crate::domain::query::{Field, Scalar};
 
-/// Where the fields of a noun are stored: its name in the contract, and an expression.
-///
-/// The expression has the type of the field's kind: `text`, also for an enum, an integer type,
-/// `boolean`, `timestamptz`, `text[]` or `jsonb`. It is null where an optional field is absent, and
-/// never null otherwise.
-pub(super) type Columns = &'static [(&'static str, &'static str)];
+/// Where the fields of a noun are stored, by their names in the contract.
+pub(super) type Columns = &'static [(&'static str, Stored)];
 
-/// The expression of a field.
-fn expression(columns: Columns, field: &Field) -> &'static str {
+/// Where a field is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stored {
+    /// An expression of the type that the field's kind has: `text`, also for an enum, an integer
+    /// type, `boolean`, `timestamptz`, `text[]` or `jsonb`; for an issue the row of the project's
+    /// id and its number. It is null where an optional field is absent, and never null otherwise.
+    As(&'static str),
+    /// The words of an enum that follow from something else, each with the condition that it stands
+    /// for, which is never null. An index can serve that, and none would serve a `case`.
+    Words(&'static [(&'static str, &'static str)]),
+}
+
+fn stored(columns: Columns, field: &Field) -> Stored {
     let found = columns.iter().find(|(name, _)| *name == field.name);
-    found.map(|(_, sql)| *sql).expect("each field of a noun is stored somewhere")
+    found.map(|(_, stored)| *stored).expect("each field of a noun is stored somewhere")
 }
 
 /// A statement that is being put together, whose rows have that SQL type.
@@ -99,6 +107,9 @@ impl<Row> Statement<Row> {
             Scalar::Number(number) => self.text(&number.to_string()).sql("::numeric"),
             Scalar::Time(at) => self.time(*at),
             Scalar::Boolean(flag) => self.piece(Piece::Boolean(*flag)),
+            Scalar::Issue(IssueName { project, number }) => {
+                self.sql("(").text(project.as_str()).sql(", ").integer(*number).sql(")")
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The order of a list, and the rows after a place in it.
 
-use super::{Columns, Statement, expression};
+use super::{Columns, Statement, Stored, stored};
 use crate::domain::query::{Kind, Order, Position, Scalar, Sort};
 
 /// A field that is ordered by, and its value at a place.
@@ -92,7 +92,9 @@ impl<Row> Statement<Row> {
     }
 
     fn key(&mut self, columns: Columns, sort: &Sort) -> &mut Statement<Row> {
-        self.sql(expression(columns, sort.field));
+        if let Stored::As(sql) = stored(columns, sort.field) {
+            self.sql(sql);
+        }
         self.sql(if sort.field.kind == Kind::Text { " collate \"C\"" } else { "" })
     }
 }

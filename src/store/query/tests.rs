@@ -9,17 +9,19 @@ static FIELDS: Fields = Fields {
         Field::new("update_time", Kind::Time).sortable(),
         Field::new("due_time", Kind::Time).optional().sortable(),
         Field::new("tags", Kind::TextList),
+        Field::new("state", Kind::Enum(&["OPEN", "CLOSED"])),
         Field::new("parameters", Kind::Object),
     ],
 };
 
 const COLUMNS: Columns = &[
-    ("number", "number"),
-    ("title", "title"),
-    ("update_time", "updated_at"),
-    ("due_time", "due_at"),
-    ("tags", "tags"),
-    ("parameters", "parameters"),
+    ("number", Stored::As("number")),
+    ("title", Stored::As("title")),
+    ("update_time", Stored::As("updated_at")),
+    ("due_time", Stored::As("due_at")),
+    ("tags", Stored::As("tags")),
+    ("state", Stored::Words(&[("OPEN", "closed_at is null"), ("CLOSED", "closed_at is not null")])),
+    ("parameters", Stored::As("parameters")),
 ];
 
 /// The text, and what was bound to it.
@@ -49,6 +51,14 @@ fn negations_stand_at_the_tests() {
     let (text, _) = told.split_once(" -- ").unwrap();
     let expected = "((((number = $1) is not true) and (title = $2)) or (due_at is null))";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn words_that_follow_from_something_are_that() {
+    let told = condition("state = OPEN AND state != CLOSED");
+
+    let (text, _) = told.split_once(" -- ").unwrap();
+    assert_eq!(text, "((closed_at is null) and ((closed_at is not null) is not true))");
 }
 
 #[test]
