@@ -20,6 +20,7 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod query;
 pub mod reference;
 mod remark;
 pub mod schema;

@@ -10,17 +10,18 @@ use super::decode::page_size;
 use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::event_service::Events;
-use super::page_token::{List, number_key, number_of};
+use super::page_token::{List, place_key, place_of};
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
+    CloseIssue, CreateIssue, DeleteIssue, FIELDS, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
 };
 use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
+use crate::domain::query::{Filter, Order};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
-use crate::store::Listed;
+use crate::store::{IssueList, Listed};
 
 /// Keeps issues.
 #[derive(Debug)]
@@ -129,13 +130,21 @@ impl IssueService for Issues {
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
-            request.into_inner();
+        let proto::ListIssuesRequest {
+            parent,
+            page_size: size,
+            page_token,
+            show_deleted,
+            filter,
+            order_by,
+        } = request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
         let size = page_size(size)?;
         let list = List::of("ListIssues", caller.name.as_str()).with(project.as_str());
-        let list = list.with([u8::from(show_deleted)]);
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let list = list.with([u8::from(show_deleted)]).with(&filter).with(&order_by);
+        let filter = Filter::parse(&filter, &FIELDS)?;
+        let order = Order::parse(&order_by, &FIELDS)?;
+        let after = list.key(&page_token)?.map(|key| place_of(&key, &order)).transpose()?;
 
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
@@ -144,17 +153,22 @@ impl IssueService for Issues {
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let after = after.unwrap_or(0);
-        let reading = store.issues(&project, after, deleted_after, limit, known_head, deadline.0);
+        let asked = IssueList {
+            project: &project,
+            deleted_after,
+            filter: &filter,
+            order: &order,
+            after: after.as_ref(),
+            limit: i64::try_from(size + 1).unwrap_or(i64::MAX),
+        };
+        let reading = store.issues(&asked, known_head, deadline.0);
         let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
-        let rows = rows.iter().map(|row| (row.name.number, encode::issue(row))).collect();
-        let (rows, more) = fit(rows, size, |(_, issue)| issue.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(_, issue)| issue).collect();
+        let rows = rows.into_iter().map(|row| (encode::issue(&row), row)).collect();
+        let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
+        let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
+        let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
+        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
         let cursor = log.map(end_cursor).unwrap_or_default();
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }

@@ -16,6 +16,7 @@ mod fault_crash;
 mod fault_database;
 mod fault_ledger;
 mod fault_shutdown;
+mod filters;
 mod issues;
 mod lists;
 mod projects;

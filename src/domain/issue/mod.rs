@@ -2,6 +2,7 @@
 
 mod edit;
 mod hide;
+mod listing;
 mod moves;
 mod remap;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 pub use edit::{CreateIssue, IssueEdit, UpdateIssue};
 pub use hide::{DeleteIssue, UndeleteIssue};
+pub use listing::FIELDS;
 pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution};
 
 use super::command::{At, Decision};
