@@ -20,6 +20,7 @@ pub(crate) mod nouns {
     pub use crate::domain::definition::DefinitionVersion;
     pub use crate::domain::issue::Issue;
     pub use crate::domain::message::KnownMessage;
+    pub use crate::domain::people::{Actor, Credential, Group, Member};
     pub use crate::domain::project::Project;
     pub use crate::domain::reference::Reference;
 }
@@ -142,6 +143,10 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            actors: Actor,
+            groups: Group,
+            credentials: Credential,
+            members: Member,
             configurations: Configuration,
             issues: Issue,
             ;

@@ -326,7 +326,7 @@ async fn begin<'a, 'c>(
     }
     let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
 
-    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint.people).await?;
+    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint).await?;
     let mut rows = lock_first(&mut tx, &footprint).await?;
     // Whoever holds the lock of a definition compares it here: its own change must not look like
     // somebody else's.

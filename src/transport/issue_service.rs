@@ -12,7 +12,7 @@ use super::encode;
 use super::event_service::Events;
 use super::page_token::{List, place_key, place_of};
 use crate::domain::command::Verb;
-use crate::domain::error::{Error, Result, not_found};
+use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
     CloseIssue, CreateIssue, DeleteIssue, FIELDS, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
@@ -88,10 +88,12 @@ impl Issues {
     /// An issue that is there, or hidden and can be brought back.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let project = self.door.project(caller, &name.project).await?;
-        if project.is_none_or(|project| project.deleted_at.is_some()) {
-            return Err(not_found(name));
-        }
+        // A project that may not be read hides whatever is in it.
+        let hidden = |error: Error| match error.reason() == Reason::ResourceNotFound {
+            true => not_found(name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let issue = self.stored(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?

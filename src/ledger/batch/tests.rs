@@ -66,13 +66,7 @@ impl Database {
     fn definitions(&self) -> Definitions {
         let projects =
             self.projects.iter().map(|(id, p)| (id.clone(), Arc::new(p.clone()))).collect();
-        let root = Standing {
-            principal: ActorName::root().into(),
-            active: true,
-            admin: true,
-            groups: Default::default(),
-            roles: Default::default(),
-        };
+        let root = Standing::root();
         let standings = [(root.principal.clone(), Arc::new(root))].into();
         Definitions { projects, standings, ..Definitions::default() }
     }
@@ -144,13 +138,13 @@ fn started() -> Database {
 fn told(decided: &Decided) -> Vec<String> {
     let outcome = |outcome: &Outcome| match outcome {
         Outcome::Done { answer: Answer::Resource(resource), changed, .. } => {
-            let version = match resource {
-                Resource::Issue(issue) => issue.version,
-                Resource::Project(project) => project.version,
-                Resource::Comment(comment) => comment.version,
-                Resource::Reference(reference) => reference.version,
-                Resource::Message(_) => 0,
-                Resource::Message(_) | Resource::Configuration(_) => 0,
+            // The versions that the commands of these tests are about.
+            let version = if let Resource::Issue(issue) = resource {
+                issue.version
+            } else if let Resource::Project(project) = resource {
+                project.version
+            } else {
+                0
             };
             format!("{} {changed} v{version}", resource.name())
         }
