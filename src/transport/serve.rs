@@ -267,6 +267,41 @@ mod tests {
         ) -> Reply<proto::DeleteProjectResponse> {
             Ok(Response::new(proto::DeleteProjectResponse::default()))
         }
+
+        async fn create_member(
+            &self,
+            _: Request<proto::CreateMemberRequest>,
+        ) -> Reply<proto::CreateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn get_member(
+            &self,
+            _: Request<proto::GetMemberRequest>,
+        ) -> Reply<proto::GetMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn list_members(
+            &self,
+            _: Request<proto::ListMembersRequest>,
+        ) -> Reply<proto::ListMembersResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn update_member(
+            &self,
+            _: Request<proto::UpdateMemberRequest>,
+        ) -> Reply<proto::UpdateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn delete_member(
+            &self,
+            _: Request<proto::DeleteMemberRequest>,
+        ) -> Reply<proto::DeleteMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
     }
 
     type Seen = Arc<Mutex<Vec<(String, Code)>>>;
