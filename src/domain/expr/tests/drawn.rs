@@ -170,7 +170,7 @@ impl Choices {
     }
 
     fn truth(&mut self, depth: usize) -> String {
-        match self.below(9) {
+        match self.below(8) {
             0 | 1 => {
                 let op = self.one(&["&&", "||"]);
                 let (a, b) = (self.operand(Draw::Bool, depth), self.operand(Draw::Bool, depth));
@@ -205,7 +205,7 @@ impl Choices {
                 };
                 format!("({} in {})", self.operand(what, depth), self.operand(of, depth))
             }
-            7 => {
+            _ => {
                 let call = self.one(&["all", "exists", "exists_one"]);
                 let of = [Draw::Int, Draw::Text][self.below(2)];
                 let range = match (of, self.below(3)) {
@@ -215,10 +215,6 @@ impl Choices {
                 };
                 let (name, body) = self.body(of, Draw::Bool, depth);
                 format!("{range}.{call}({name}, {body})")
-            }
-            _ => {
-                let pattern = self.one(&["'^a'", "'a+b'", "'[^a]$'", "''", "'(b|ä)+'"]);
-                format!("{}.matches({pattern})", self.operand(Draw::Text, depth))
             }
         }
     }
