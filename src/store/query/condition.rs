@@ -2,7 +2,7 @@
 //!
 //! A test is true, false or, where something is absent, null. Negations are pushed down to the
 //! tests, and `is not true` makes a truth value of one that is negated; of the others null counts
-//! as false, in `and`, in `or` and at the end. So an index can serve every test that is not negated.
+//! as false, in `and`, in `or` and at the end. So an index can serve each test that is not negated.
 
 use super::{Columns, Piece, Statement, Stored, stored};
 use crate::domain::query::{Check, Compare, Filter, Kind, Scalar, Test};
