@@ -20,8 +20,8 @@ use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
 use super::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, ReopenIssue, TransitionIssue, UndeleteIssue,
-    UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
+    ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
@@ -32,6 +32,7 @@ use super::people::{
 };
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
+use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
@@ -87,6 +88,8 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    AssignIssue, ActivateIssue, DeactivateIssue,
+    CreateIssueRelation, DeleteIssueRelation,
     CreateComment, UpdateComment, DeleteComment,
     CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
@@ -207,6 +210,7 @@ macro_rules! resources {
 resources! {
     Project(Arc<Project>) = "A project.", |project| project.id;
     Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Relation(Arc<Relation>) = "A relation.", |relation| relation.name;
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
     Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;

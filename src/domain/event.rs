@@ -125,10 +125,16 @@ catalogue! {
         "A group was deleted.";
     GroupUpdated = "group.updated", System,
         "Fields of a group changed. data: changed[].";
+    IssueActivated = "issue.activated", Object,
+        "Work on an issue may go on.";
+    IssueAssigned = "issue.assigned", Object,
+        "An issue was given to others. data: added[], removed[].";
     IssueClosed = "issue.closed", Object,
-        "An issue was closed. data: resolution, message.";
+        "An issue was closed. data: resolution, message, duplicate_of.";
     IssueCreated = "issue.created", Object,
         "An issue was created. after: all its fields.";
+    IssueDeactivated = "issue.deactivated", Object,
+        "Work on an issue is to wait.";
     IssueDeleted = "issue.deleted", Object,
         "An issue was hidden.";
     IssueDescribed = "issue.described", System,
@@ -169,6 +175,11 @@ catalogue! {
         "A reference was taken away. subject: what it was on. data: reference.";
     ReferenceUpdated = "reference.updated", System,
         "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
+    RelationAdded = "relation.added", Object,
+        "It was said how an issue stands to another. data: relation, issue, target, kind.";
+    RelationRemoved = "relation.removed", Object,
+        "It is not said any more how an issue stands to another. data: relation, issue, target, \
+         kind.";
     WorkflowCreated = "workflow.created", System,
         "A workflow was created. data: revision.";
     WorkflowDeleted = "workflow.deleted", System,

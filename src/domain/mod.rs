@@ -4,6 +4,7 @@
 //! it.
 
 pub mod access;
+pub mod asks;
 pub mod cloud_event;
 pub mod command;
 pub mod comment;
@@ -22,6 +23,7 @@ pub mod people;
 pub mod project;
 pub mod query;
 pub mod reference;
+pub mod relation;
 mod remark;
 pub mod schema;
 pub mod value;

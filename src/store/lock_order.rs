@@ -13,6 +13,7 @@ pub const TABLES: &[&str] = &[
     "members",
     "configurations",
     "issues",
+    "relations",
     "object_references",
     "comments",
     "inbound_keys",

@@ -3,6 +3,7 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod actor;
+mod asks;
 mod comment;
 mod configuration;
 mod connect;
@@ -27,6 +28,7 @@ mod prepared;
 mod project;
 mod query;
 mod reference;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -67,6 +69,7 @@ use crate::domain::name::{
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
 use crate::domain::reference::Reference;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +152,13 @@ impl Store {
     pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
         reader.give_back(found).await
     }
 

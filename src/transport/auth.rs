@@ -156,6 +156,11 @@ writes! {
     TransitionIssueRequest for "TransitionIssue",
     CloseIssueRequest for "CloseIssue",
     ReopenIssueRequest for "ReopenIssue",
+    AssignIssueRequest for "AssignIssue",
+    ActivateIssueRequest for "ActivateIssue",
+    DeactivateIssueRequest for "DeactivateIssue",
+    CreateIssueRelationRequest for "CreateIssueRelation",
+    DeleteIssueRelationRequest for "DeleteIssueRelation",
     CreateCommentRequest for "CreateComment",
     UpdateCommentRequest for "UpdateComment",
     DeleteCommentRequest for "DeleteComment",
@@ -308,6 +313,7 @@ mod tests {
         CloseIssue {
             name: IssueName::parse("name", "ABC-1").unwrap(),
             resolution: String::new(),
+            duplicate_of: None,
             message: String::new(),
             etag: None,
         }

@@ -11,14 +11,16 @@ use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::event_service::Events;
 use super::page_token::{List, place_key, place_of};
+use super::relations::Outcome as Related;
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, FIELDS, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
-    UndeleteIssue, UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, FIELDS,
+    Issue, RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
 use crate::domain::query::{Filter, Order};
+use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
 use crate::store::{IssueList, Listed};
@@ -233,6 +235,64 @@ impl IssueService for Issues {
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn assign_issue(
+        &self,
+        request: Request<proto::AssignIssueRequest>,
+    ) -> Reply<proto::AssignIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = AssignIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::AssignIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn activate_issue(
+        &self,
+        request: Request<proto::ActivateIssueRequest>,
+    ) -> Reply<proto::ActivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = ActivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::ActivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn deactivate_issue(
+        &self,
+        request: Request<proto::DeactivateIssueRequest>,
+    ) -> Reply<proto::DeactivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeactivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::DeactivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn create_issue_relation(
+        &self,
+        request: Request<proto::CreateIssueRelationRequest>,
+    ) -> Reply<proto::CreateIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::CreateIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn delete_issue_relation(
+        &self,
+        request: Request<proto::DeleteIssueRelationRequest>,
+    ) -> Reply<proto::DeleteIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::DeleteIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn list_issue_relations(
+        &self,
+        request: Request<proto::ListIssueRelationsRequest>,
+    ) -> Reply<proto::ListIssueRelationsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
     }
 
     async fn create_comment(

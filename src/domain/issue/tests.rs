@@ -107,7 +107,13 @@ fn transition(to: Move) -> TransitionIssue {
 }
 
 fn close(resolution: &str) -> CloseIssue {
-    CloseIssue { name: name(), resolution: resolution.into(), message: String::new(), etag: None }
+    CloseIssue {
+        name: name(),
+        resolution: resolution.into(),
+        duplicate_of: None,
+        message: String::new(),
+        etag: None,
+    }
 }
 
 /// Every state, every way to move: what happens, and what is refused for which reason.

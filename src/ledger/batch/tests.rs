@@ -1,5 +1,8 @@
 //! Batches against a database in memory: however commands are cut into batches, the same happens.
 
+mod asks;
+mod work;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,8 +82,9 @@ impl Database {
 
     fn carry_out_with(&mut self, batch: &[Pending], wanted: &Footprint) -> Decided {
         let definitions = self.definitions();
+        let wanted = self.lock(batch, wanted.clone(), &definitions);
         let mut world = World {
-            rows: self.load(wanted),
+            rows: self.load(&wanted),
             definitions: &definitions,
             now: Timestamp::UNIX_EPOCH,
             replays: Replays::new(),
@@ -125,7 +129,13 @@ fn create_project() -> CreateProject {
 }
 
 fn create_issue(title: &str) -> CreateIssue {
-    CreateIssue { project: project(), edits: vec![IssueEdit::Title(title.into())] }
+    let edits = vec![IssueEdit::Title(title.into())];
+    CreateIssue { project: project(), start: Default::default(), edits }
+}
+
+fn close(name: IssueName, duplicate_of: Option<IssueName>) -> CloseIssue {
+    let text = String::new;
+    CloseIssue { name, resolution: text(), duplicate_of, message: text(), etag: None }
 }
 
 fn started() -> Database {
@@ -178,9 +188,10 @@ fn verbs() -> impl Strategy<Value = Verb> {
             let (to, parameters) = (Move::Along(id), serde_json::Map::new());
             TransitionIssue { name, to, parameters, message: message(), etag: None }.into()
         }),
-        3 => name().prop_map(move |name| {
-            CloseIssue { name, resolution: message(), message: message(), etag: None }.into()
+        3 => name().prop_map(|name| {
+            close(name, None).into()
         }),
+        3 => work::verbs(),
         3 => name().prop_map(move |name| {
             ReopenIssue { name, message: message(), etag: None }.into()
         }),
@@ -248,6 +259,9 @@ proptest! {
                 prop_assert!((0..=1).contains(&(issue.step - step)));
                 prop_assert_eq!(issue.is_closed(), issue.category.closes());
             }
+            work::check_trees(&database);
+            work::check_relations(&database);
+            work::check_keys(&database);
             let numbers: Vec<i64> = database.issues.keys().map(|name| name.number).collect();
             let dense: Vec<i64> = (1..=i64::try_from(numbers.len()).unwrap()).collect();
             prop_assert_eq!(numbers, dense);
@@ -261,6 +275,7 @@ fn a_refusal_a_panic_or_an_oversize_changes_nobody_elses_outcome() {
     let notes = (0..60).map(|n| (format!("k{n}"), "v".repeat(1_000))).collect();
     let oversize = CreateIssue {
         project: project(),
+        start: Default::default(),
         edits: vec![IssueEdit::Title("t".into()), large, IssueEdit::Annotations(notes)],
     };
     let batch = [
@@ -270,6 +285,7 @@ fn a_refusal_a_panic_or_an_oversize_changes_nobody_elses_outcome() {
             CloseIssue {
                 name: issue(77),
                 resolution: String::new(),
+                duplicate_of: None,
                 message: String::new(),
                 etag: None,
             },
@@ -317,10 +333,7 @@ fn the_same_call_twice_in_a_batch_happens_once() {
 #[test]
 fn a_refused_call_is_decided_anew_when_it_comes_again() {
     let mut database = started();
-    let close = |id| {
-        let (name, text) = (issue(1), String::new);
-        pending(id, CloseIssue { name, resolution: text(), message: text(), etag: None })
-    };
+    let close = |id| pending(id, self::close(issue(1), None));
     let batch = [close(10), pending(11, create_issue("one")), close(10)];
 
     let decided = database.carry_out(&batch);
