@@ -13,10 +13,11 @@ use crate::domain::people::{Role, Standing};
 
 prepared!(
     Find(names: Vec<&'a str> => Array<Text>)
-        -> (Text, Bool, Bool, Array<Text>, Array<Text>, Array<Text>),
+        -> (Text, Bool, Bool, Bool, Array<Text>, Array<Text>, Array<Text>),
     "with recursive up (who, name) as (select n, n from unnest({names}) as n union \
      select up.who, m.group_name from up join group_members m on m.member = up.name) \
-     select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.admin, false), \
+     select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.kind = 'PERSON', false), \
+     coalesce(a.admin, false), \
      array(select up.name from up where up.who = w.name and up.name <> w.name), \
      array(select m.project from up join members m on m.member = up.name \
      join projects p on p.id = m.project and p.deleted_at is null \
@@ -30,12 +31,13 @@ prepared!(
      where a.name is not null or g.name is not null"
 );
 
-type Row = (String, bool, bool, Vec<String>, Vec<String>, Vec<String>);
+type Row = (String, bool, bool, bool, Vec<String>, Vec<String>, Vec<String>);
 
-fn standing((name, active, admin, groups, projects, roles): Row) -> Standing {
+fn standing((name, active, person, admin, groups, projects, roles): Row) -> Standing {
     let mut standing = Standing {
         principal: Principal::stored(&name),
         active,
+        person,
         admin,
         groups: groups.iter().map(|group| GroupName::stored(group)).collect(),
         roles: Default::default(),
