@@ -30,6 +30,11 @@ use super::issue::{
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, AttemptName, MessageName};
+use super::people::{
+    Actor, CreateActor, CreateCredential, CreateGroup, CreateMember, Credential, DeleteActor,
+    DeleteGroup, DeleteMember, DisableActor, EnableActor, Group, Member, RevokeCredential,
+    UpdateActor, UpdateGroup, UpdateMember,
+};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
 use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
@@ -102,6 +107,10 @@ verbs! {
     CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
     CreateIssueType, UpdateIssueType, DeleteIssueType,
     CreateActionType, UpdateActionType, DeleteActionType,
+    CreateActor, UpdateActor, DeleteActor, EnableActor, DisableActor,
+    CreateGroup, UpdateGroup, DeleteGroup,
+    CreateCredential, RevokeCredential,
+    CreateMember, UpdateMember, DeleteMember,
     AddAction, UpdateAction, AssignAction, ClaimAction, ClaimNextActions, StartAction,
     HeartbeatAction, CompleteAction, FailAction, ReleaseAction, SkipAction, RepeatAction,
     CancelAction,
@@ -219,10 +228,15 @@ resources! {
     Relation(Arc<Relation>) = "A relation.", |relation| relation.name;
     Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
     Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
+    Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;
+    Actor(Arc<Actor>) = "An actor.", |actor| actor.name;
+    Group(Arc<Group>) = "A group.", |group| group.name;
+    Credential(Arc<Credential>) = "A credential.", |credential| credential.name;
+    Member(Arc<Member>) = "A member of a project.", |member| member.name;
     Message(MessageName) = "A message, by its name.", |name| name;
     Action(Arc<Action>) = "An action.", |action| action.name;
-    Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.", |actions| names(actions);
-    Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;
+    Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.",
+        |actions| names(actions);
 }
 
 impl Resource {

@@ -129,12 +129,32 @@ catalogue! {
         "An action type was deleted. data: revision.";
     ActionTypeUpdated = "action_type.updated", System,
         "An action type got a new revision. data: revision, changed[].";
+    ActorCreated = "actor.created", System,
+        "An actor was created. after: all its fields.";
+    ActorDeleted = "actor.deleted", System,
+        "An actor was deleted.";
+    ActorDisabled = "actor.disabled", System,
+        "An actor may act no more.";
+    ActorEnabled = "actor.enabled", System,
+        "A disabled actor may act again.";
+    ActorUpdated = "actor.updated", System,
+        "Fields of an actor changed. data: changed[].";
     CommentCreated = "comment.created", System,
         "A comment was made. subject: what it is on. data: comment.";
     CommentDeleted = "comment.deleted", System,
         "A comment was taken back. subject: what it was on. data: comment.";
     CommentUpdated = "comment.updated", System,
         "The text of a comment changed. subject: what it is on. data: comment, changed[].";
+    CredentialCreated = "credential.created", System,
+        "A credential of an actor was created. after: all its fields.";
+    CredentialRevoked = "credential.revoked", System,
+        "A credential was revoked: its token lets nobody in any more.";
+    GroupCreated = "group.created", System,
+        "A group was created. after: all its fields.";
+    GroupDeleted = "group.deleted", System,
+        "A group was deleted.";
+    GroupUpdated = "group.updated", System,
+        "Fields of a group changed. data: changed[].";
     IssueActivated = "issue.activated", Object,
         "Work on an issue may go on.";
     IssueAssigned = "issue.assigned", Object,
@@ -164,6 +184,12 @@ catalogue! {
         "An issue type was deleted. data: revision.";
     IssueTypeUpdated = "issue_type.updated", System,
         "An issue type got a new revision. data: revision, changed[].";
+    MemberCreated = "member.created", System,
+        "An actor or a group got a role in a project. after: all fields of the member.";
+    MemberDeleted = "member.deleted", System,
+        "An actor or a group lost its role in a project. before: all fields of the member.";
+    MemberUpdated = "member.updated", System,
+        "A member of a project got another role. data: changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";

@@ -22,6 +22,7 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod query;
 pub mod reference;
 pub mod relation;
 mod remark;

@@ -7,18 +7,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::action::{Action, ActionAsks, Attempt, Draw};
+use self::nouns::*;
+use super::action::{ActionAsks, Draw};
 use super::asks::Asks;
-use super::comment::Comment;
-use super::configuration::{Configuration, Usage, UsageOf};
-use super::counter::Counter;
-use super::definition::{DefinitionKey, DefinitionVersion};
-use super::issue::Issue;
-use super::message::KnownMessage;
+use super::configuration::{Usage, UsageOf};
+use super::definition::DefinitionKey;
 use super::name::{ActionName, Principal, ProjectId};
-use super::project::Project;
-use super::reference::Reference;
-use super::relation::Relation;
+
+/// The nouns, so that the lists below can be used wherever they are needed.
+pub(crate) mod nouns {
+    pub use crate::domain::action::{Action, Attempt};
+    pub use crate::domain::comment::Comment;
+    pub use crate::domain::configuration::Configuration;
+    pub use crate::domain::counter::Counter;
+    pub use crate::domain::definition::DefinitionVersion;
+    pub use crate::domain::issue::Issue;
+    pub use crate::domain::message::KnownMessage;
+    pub use crate::domain::people::{Actor, Credential, Group, Member};
+    pub use crate::domain::project::Project;
+    pub use crate::domain::reference::Reference;
+    pub use crate::domain::relation::Relation;
+}
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -148,6 +157,10 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            actors: Actor,
+            groups: Group,
+            credentials: Credential,
+            members: Member,
             configurations: Configuration,
             issues: Issue,
             ;

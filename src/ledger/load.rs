@@ -7,18 +7,10 @@ use uuid::Uuid;
 use super::batch::{self, Replays, World};
 use super::definitions::Cache;
 use super::queue::Pending;
-use crate::domain::action::{Action, Attempt};
 use crate::domain::asks::Found;
-use crate::domain::comment::Comment;
-use crate::domain::configuration::Configuration;
-use crate::domain::counter::Counter;
-use crate::domain::definition::{DefinitionKey, DefinitionVersion, Definitions};
+use crate::domain::definition::{DefinitionKey, Definitions};
 use crate::domain::event::Seq;
-use crate::domain::issue::Issue;
-use crate::domain::message::KnownMessage;
-use crate::domain::project::Project;
-use crate::domain::reference::Reference;
-use crate::domain::relation::Relation;
+use crate::domain::working_set::nouns::*;
 use crate::domain::working_set::{Footprint, Rows, WorkingSet, for_each_noun};
 use crate::store::{Fault, Resolve, Session, Tx};
 use crate::stream::Position;
@@ -55,7 +47,7 @@ pub async fn begin<'a, 'c>(
     let mut footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
     resolved.found.lock(&mut footprint);
 
-    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint.people).await?;
+    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint).await?;
     let mut rows = lock_first(&mut tx, &footprint).await?;
     if !std::mem::take(&mut footprint.asks).are_met(&rows) {
         return Err(Fault::Stale("a parent changed before it was locked".into()));

@@ -46,6 +46,14 @@ const RACES: &[&str] = &[
     "relations_link_unique",
     "comments_uid_unique",
     "object_references_uid_unique",
+    "actors_pk",
+    "actors_uid_unique",
+    "groups_pk",
+    "groups_uid_unique",
+    "credentials_pk",
+    "members_pk",
+    "members_uid_unique",
+    "members_member_unique",
 ];
 
 impl From<SqlError> for Fault {

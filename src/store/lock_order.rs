@@ -7,6 +7,10 @@ pub const TABLES: &[&str] = &[
     "counters",
     "definition_versions",
     "projects",
+    "actors",
+    "groups",
+    "credentials",
+    "members",
     "configurations",
     "issues",
     "actions",
@@ -27,17 +31,8 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::action::{Action, Attempt};
-    use crate::domain::comment::Comment;
-    use crate::domain::configuration::Configuration;
-    use crate::domain::counter::Counter;
-    use crate::domain::definition::DefinitionVersion;
-    use crate::domain::issue::Issue;
-    use crate::domain::message::KnownMessage;
-    use crate::domain::project::Project;
-    use crate::domain::reference::Reference;
-    use crate::domain::relation::Relation;
     use crate::domain::working_set::for_each_noun;
+    use crate::domain::working_set::nouns::*;
     use crate::store::Table;
 
     #[test]

@@ -3,6 +3,7 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod action;
+mod actor;
 mod asks;
 mod comment;
 mod configuration;
@@ -12,16 +13,21 @@ mod credential;
 mod definition;
 mod error;
 mod facts;
+mod group;
 mod hint;
 mod issue;
+mod issue_list;
 pub mod lock_order;
 mod log;
+mod member;
 mod message;
 pub mod migrate;
 mod partition;
+mod people;
 mod pool;
 mod prepared;
 mod project;
+mod query;
 mod reference;
 mod relation;
 mod request;
@@ -45,6 +51,7 @@ pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
+pub use issue_list::IssueList;
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
 pub use request::KnownRequest;
@@ -192,9 +199,11 @@ impl Store {
         reader.give_back(listed).await
     }
 
-    /// Projects after an id; with `known_head` also the end of the log in the same snapshot.
+    /// Projects after an id, of some or of all; with `known_head` also the end of the log in the
+    /// same snapshot.
     pub async fn projects(
         &self,
+        among: Option<&[&ProjectId]>,
         after: &str,
         limit: i64,
         known_head: Option<Seq>,
@@ -204,7 +213,7 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = project::page(conn, after, limit).await?;
+            let rows = project::page(conn, among, after, limit).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };
@@ -212,14 +221,10 @@ impl Store {
         reader.give_back(listed).await
     }
 
-    /// Issues of a project after a number; with `deleted_after` also those hidden later than that;
-    /// with `known_head` also the end of the log in the same snapshot.
+    /// Issues of a project; with `known_head` also the end of the log in the same snapshot.
     pub async fn issues(
         &self,
-        project: &ProjectId,
-        after: i64,
-        deleted_after: Option<Timestamp>,
-        limit: i64,
+        asked: &IssueList<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Issue>> {
@@ -227,7 +232,7 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = issue::page(conn, project, after, deleted_after, limit).await?;
+            let rows = issue_list::page(conn, asked).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };
@@ -277,6 +282,14 @@ impl Store {
         let mut reader = self.read.get(Some(deadline)).await?;
         let page = reference::page(reader.conn(), parent, after, limit).await;
         reader.give_back(page).await
+    }
+
+    /// How [`Store::issues`] would be carried out: PostgreSQL's plan, as text. Tests hold it to
+    /// indexes.
+    pub async fn plan_of_issues(&self, asked: &IssueList<'_>, deadline: Instant) -> Result<String> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let plan = issue_list::plan(reader.conn(), asked).await;
+        reader.give_back(plan).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

@@ -3,7 +3,7 @@
 //! [`Tx`] is safe to cancel: dropped before it has ended it takes its connection with it, so no
 //! lock outlives it. Only a connection whose transaction has ended is used again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use diesel::data_types::PgTimestamp;
@@ -18,15 +18,17 @@ use super::log::{self, Append};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{action, asks, configuration, definition, lock_order, project, standing, time};
+use super::{
+    action, asks, configuration, definition, group, lock_order, member, project, standing, time,
+};
 use crate::domain::action::{Action, ActionAsks, Draw};
 use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
-use crate::domain::name::{ActionName, Principal, ProjectId};
-use crate::domain::people::Standing;
+use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
+use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::working_set::{Changes, Noun, Rows};
 
@@ -237,6 +239,20 @@ impl Tx<'_> {
     /// The standing of these people, of those that exist: not locked.
     pub async fn standings(&mut self, people: &[&Principal]) -> Result<Vec<Standing>> {
         standing::find(self.conn(), people).await
+    }
+
+    /// Which groups are in which: not locked.
+    pub async fn nesting(&mut self) -> Result<Nesting> {
+        group::nesting(self.conn()).await
+    }
+
+    /// As what members these people are known in these projects, by themselves: not locked.
+    pub async fn memberships(
+        &mut self,
+        projects: &[&ProjectId],
+        people: &BTreeSet<Principal>,
+    ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
+        member::known(self.conn(), projects, people).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

@@ -188,6 +188,19 @@ writes! {
     SkipActionRequest for "SkipAction",
     CancelActionRequest for "CancelAction",
     RepeatActionRequest for "RepeatAction",
+    CreateActorRequest for "CreateActor",
+    UpdateActorRequest for "UpdateActor",
+    DeleteActorRequest for "DeleteActor",
+    EnableActorRequest for "EnableActor",
+    DisableActorRequest for "DisableActor",
+    CreateGroupRequest for "CreateGroup",
+    UpdateGroupRequest for "UpdateGroup",
+    DeleteGroupRequest for "DeleteGroup",
+    CreateCredentialRequest for "CreateCredential",
+    RevokeCredentialRequest for "RevokeCredential",
+    CreateMemberRequest for "CreateMember",
+    UpdateMemberRequest for "UpdateMember",
+    DeleteMemberRequest for "DeleteMember",
 }
 
 /// A write that was let in.

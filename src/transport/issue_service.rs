@@ -10,19 +10,20 @@ use super::decode::page_size;
 use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::event_service::Events;
-use super::page_token::{List, number_key, number_of};
+use super::page_token::{List, place_key, place_of};
 use super::relations::Outcome as Related;
 use crate::domain::command::Verb;
-use crate::domain::error::{Error, Result, not_found};
+use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
-    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
-    RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, FIELDS,
+    Issue, RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
+use crate::domain::query::{Filter, Order};
 use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
-use crate::store::Listed;
+use crate::store::{IssueList, Listed};
 
 /// Keeps issues.
 #[derive(Debug)]
@@ -89,10 +90,12 @@ impl Issues {
     /// An issue that is there, or hidden and can be brought back.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let project = self.door.project(caller, &name.project).await?;
-        if project.is_none_or(|project| project.deleted_at.is_some()) {
-            return Err(not_found(name));
-        }
+        // A project that may not be read hides whatever is in it.
+        let hidden = |error: Error| match error.reason() == Reason::ResourceNotFound {
+            true => not_found(name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let issue = self.stored(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
@@ -131,13 +134,21 @@ impl IssueService for Issues {
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
-            request.into_inner();
+        let proto::ListIssuesRequest {
+            parent,
+            page_size: size,
+            page_token,
+            show_deleted,
+            filter,
+            order_by,
+        } = request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
         let size = page_size(size)?;
         let list = List::of("ListIssues", caller.name.as_str()).with(project.as_str());
-        let list = list.with([u8::from(show_deleted)]);
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let list = list.with([u8::from(show_deleted)]).with(&filter).with(&order_by);
+        let filter = Filter::parse(&filter, &FIELDS)?;
+        let order = Order::parse(&order_by, &FIELDS)?;
+        let after = list.key(&page_token)?.map(|key| place_of(&key, &order)).transpose()?;
 
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
@@ -146,17 +157,22 @@ impl IssueService for Issues {
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let after = after.unwrap_or(0);
-        let reading = store.issues(&project, after, deleted_after, limit, known_head, deadline.0);
+        let asked = IssueList {
+            project: &project,
+            deleted_after,
+            filter: &filter,
+            order: &order,
+            after: after.as_ref(),
+            limit: i64::try_from(size + 1).unwrap_or(i64::MAX),
+        };
+        let reading = store.issues(&asked, known_head, deadline.0);
         let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
-        let rows = rows.iter().map(|row| (row.name.number, encode::issue(row))).collect();
-        let (rows, more) = fit(rows, size, |(_, issue)| issue.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(_, issue)| issue).collect();
+        let rows = rows.into_iter().map(|row| (encode::issue(&row), row)).collect();
+        let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
+        let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
+        let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
+        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
         let cursor = log.map(end_cursor).unwrap_or_default();
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }

@@ -4,6 +4,7 @@
 //! or the hub. Only `status.rs` knows which code an error has.
 
 mod action;
+mod actor_service;
 mod auth;
 mod comments;
 mod configuration;
@@ -20,6 +21,8 @@ mod issue_service;
 mod mask;
 mod observe;
 mod page_token;
+mod paging;
+mod people;
 mod project_service;
 mod publish;
 mod references;

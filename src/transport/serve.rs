@@ -15,6 +15,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
 use super::action::Actions;
+use super::actor_service::Actors;
 use super::auth::Access;
 use super::configuration::Configurations;
 use super::directory::Directory;
@@ -28,6 +29,7 @@ use super::subscriptions::Subscriptions;
 use crate::ledger::Ledger;
 use crate::proto::DESCRIPTORS;
 use crate::proto::action_service_server::ActionServiceServer;
+use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
@@ -124,6 +126,7 @@ pub async fn serve(
         .add_service(limited!(issues))
         .add_service(limited!(ActionServiceServer::new(Actions { door: door.clone() })))
         .add_service(limited!(workflows))
+        .add_service(limited!(ActorServiceServer::new(Actors { door: door.clone() })))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }
@@ -266,6 +269,41 @@ mod tests {
             _: Request<proto::DeleteProjectRequest>,
         ) -> Reply<proto::DeleteProjectResponse> {
             Ok(Response::new(proto::DeleteProjectResponse::default()))
+        }
+
+        async fn create_member(
+            &self,
+            _: Request<proto::CreateMemberRequest>,
+        ) -> Reply<proto::CreateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn get_member(
+            &self,
+            _: Request<proto::GetMemberRequest>,
+        ) -> Reply<proto::GetMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn list_members(
+            &self,
+            _: Request<proto::ListMembersRequest>,
+        ) -> Reply<proto::ListMembersResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn update_member(
+            &self,
+            _: Request<proto::UpdateMemberRequest>,
+        ) -> Reply<proto::UpdateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn delete_member(
+            &self,
+            _: Request<proto::DeleteMemberRequest>,
+        ) -> Reply<proto::DeleteMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
         }
     }
 

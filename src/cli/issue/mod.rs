@@ -44,6 +44,8 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   potts issue list abc
   potts issue list abc --show-deleted --limit 20
+  potts issue list abc --filter 'state = OPEN AND parameters.host = \"a1\"'
+  potts issue list abc --filter 'priority <= 2 AND title:door' --order-by 'update_time desc'
   potts issue list abc --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -143,6 +145,12 @@ struct List {
     /// The project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
+    /// Only these, such as: state = OPEN AND (priority <= 2 OR due_time:*)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// In this order, such as: priority desc, update_time. By number otherwise
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    order_by: String,
     /// List deleted issues too
     #[arg(long)]
     show_deleted: bool,
@@ -387,13 +395,19 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { project, show_deleted, limit, json } = self;
+        let List { project, filter, order_by, show_deleted, limit, json } = self;
         let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
         let mut head = Some(show::HEAD);
         while left > 0 {
             let page_size = i32::try_from(left).unwrap_or(PAGE_ISSUES).min(PAGE_ISSUES);
-            let parent = project.clone();
-            let request = proto::ListIssuesRequest { parent, page_size, page_token, show_deleted };
+            let request = proto::ListIssuesRequest {
+                parent: project.clone(),
+                page_size,
+                page_token,
+                show_deleted,
+                filter: filter.clone(),
+                order_by: order_by.clone(),
+            };
             let send = async |request| client.issues().list_issues(request).await;
             let mut page = client.call(request, send).await?;
             page.issues.truncate(left);

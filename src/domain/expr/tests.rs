@@ -6,6 +6,7 @@ use super::*;
 
 mod bombs;
 mod differential;
+mod drawn;
 mod functions;
 mod language;
 

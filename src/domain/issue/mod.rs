@@ -7,6 +7,7 @@ mod edit;
 mod guard;
 mod hide;
 mod kind;
+mod listing;
 mod moves;
 mod people;
 mod remap;
@@ -25,6 +26,7 @@ pub use activity::{ActivateIssue, DeactivateIssue};
 pub use create::{CreateIssue, Start};
 pub use edit::{IssueEdit, UpdateIssue};
 pub use hide::{DeleteIssue, UndeleteIssue};
+pub use listing::FIELDS;
 pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution};
 pub use people::AssignIssue;
 

@@ -12,35 +12,44 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::domain::command::{Resource, Verb};
-use crate::domain::configuration::Configuration;
-use crate::domain::counter::{Counter, CounterKey};
-use crate::domain::definition::DefinitionVersion;
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, IssueEdit, Move, ReopenIssue, TransitionIssue,
+    CloseIssue, CreateIssue, DeleteIssue, IssueEdit, Move, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
 };
-use crate::domain::message::{KnownMessage, ReceiveMessage};
-use crate::domain::name::{IssueName, ProjectId, RelationName};
+use crate::domain::message::ReceiveMessage;
+use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::people::Standing;
-use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
-use crate::domain::relation::Relation;
-use crate::domain::working_set::{Changes, Noun, Rows};
+use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
+use crate::domain::working_set::nouns::*;
+use crate::domain::working_set::{Changes, Noun, Rows, for_each_noun};
 use crate::ledger::command::{Class, Command};
 use crate::ledger::queue::Progress;
 
-/// Every table, in memory.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Database {
-    counters: BTreeMap<CounterKey, Counter>,
-    definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
-    projects: BTreeMap<ProjectId, Project>,
-    configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
-    issues: BTreeMap<IssueName, Issue>,
-    relations: BTreeMap<RelationName, Relation>,
-    comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
-    references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
-    messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
+macro_rules! database {
+    ($($early:ident: $first:ident,)* ; $($late:ident: $second:ident,)*) => {
+        database! { $($early: $first,)* $($late: $second,)* }
+    };
+    ($($rows:ident: $noun:ident,)*) => {
+        /// Every table, in memory.
+        #[derive(Debug, Default, Clone, PartialEq)]
+        struct Database { $($rows: BTreeMap<<$noun as Noun>::Key, $noun>,)* }
+
+        impl Database {
+            fn load(&self, footprint: &Footprint) -> WorkingSet {
+                WorkingSet {
+                    $($rows: rows(&self.$rows, &footprint.$rows),)*
+                    ..WorkingSet::default()
+                }
+            }
+
+            fn write(&mut self, written: &WorkingSet) {
+                $(store(&mut self.$rows, &written.$rows);)*
+            }
+        }
+    };
 }
+
+for_each_noun!(database);
 
 fn rows<N: Noun>(
     table: &BTreeMap<N::Key, N>,
@@ -57,44 +66,10 @@ fn store<N: Noun>(table: &mut BTreeMap<N::Key, N>, rows: &Rows<N>) {
 }
 
 impl Database {
-    fn load(&self, footprint: &Footprint) -> WorkingSet {
-        WorkingSet {
-            counters: rows(&self.counters, &footprint.counters),
-            definitions: rows(&self.definitions, &footprint.definitions),
-            projects: rows(&self.projects, &footprint.projects),
-            configurations: rows(&self.configurations, &footprint.configurations),
-            issues: rows(&self.issues, &footprint.issues),
-            relations: rows(&self.relations, &footprint.relations),
-            comments: rows(&self.comments, &footprint.comments),
-            references: rows(&self.references, &footprint.references),
-            messages: rows(&self.messages, &footprint.messages),
-            usage: BTreeMap::new(),
-        }
-    }
-
-    fn write(&mut self, rows: &WorkingSet) {
-        store(&mut self.counters, &rows.counters);
-        store(&mut self.definitions, &rows.definitions);
-        store(&mut self.projects, &rows.projects);
-        store(&mut self.configurations, &rows.configurations);
-        store(&mut self.issues, &rows.issues);
-        store(&mut self.relations, &rows.relations);
-        store(&mut self.comments, &rows.comments);
-        store(&mut self.references, &rows.references);
-        store(&mut self.messages, &rows.messages);
-    }
-
     fn definitions(&self) -> Definitions {
         let projects =
             self.projects.iter().map(|(id, p)| (id.clone(), Arc::new(p.clone()))).collect();
-        let root = Standing {
-            principal: ActorName::root().into(),
-            active: true,
-            person: false,
-            admin: true,
-            groups: Default::default(),
-            roles: Default::default(),
-        };
+        let root = Standing::root();
         let standings = [(root.principal.clone(), Arc::new(root))].into();
         Definitions { projects, standings, ..Definitions::default() }
     }
@@ -173,14 +148,13 @@ fn started() -> Database {
 fn told(decided: &Decided) -> Vec<String> {
     let outcome = |outcome: &Outcome| match outcome {
         Outcome::Done { answer: Answer::Resource(resource), changed, .. } => {
-            let version = match resource {
-                Resource::Issue(issue) => issue.version,
-                Resource::Project(project) => project.version,
-                Resource::Comment(comment) => comment.version,
-                Resource::Reference(reference) => reference.version,
-                Resource::Relation(_) | Resource::Configuration(_) | Resource::Message(_) => 0,
-                Resource::Action(action) => action.version,
-                Resource::Actions(_) => 0,
+            // The versions that the commands of these tests are about.
+            let version = if let Resource::Issue(issue) = resource {
+                issue.version
+            } else if let Resource::Project(project) = resource {
+                project.version
+            } else {
+                0
             };
             format!("{} {changed} v{version}", resource.name())
         }

@@ -317,6 +317,12 @@ fn read_issue_cases() -> Vec<Case> {
         list_issues FIELD_INVALID, "parent", ask!(ListIssuesRequest { parent: text("abc") });
         list_issues FIELD_INVALID, "page_size",
             ask!(ListIssuesRequest { parent: text("projects/abc"), page_size: -1 });
+        list_issues FIELD_INVALID, "order_by",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), order_by: text("tags") });
+        list_issues FIELD_TOO_LARGE, "filter",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), filter: " ".repeat(2049) });
+        list_issues FILTER_INVALID, "filter",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), filter: text("light") });
         list_issues PAGE_TOKEN_INVALID, "page_token",
             ask!(ListIssuesRequest { parent: text("projects/abc"), page_token: text("x") });
         list_issues RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",

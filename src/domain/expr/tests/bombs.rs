@@ -184,9 +184,8 @@ proptest! {
         parts in proptest::collection::vec(proptest::sample::select(PARTS), 1..6),
         times in 1..1_000_usize,
     ) {
-        let source = parts.concat().repeat(times);
-        let end = source.len().min(SOURCE_BYTES_MAX);
-        let source = source[..end].to_owned();
+        let mut source = parts.concat().repeat(times);
+        source.truncate(SOURCE_BYTES_MAX);
         on_a_small_stack(move || {
             if let Ok(program) = compile(&source) {
                 drop(program.evaluate(&variables(), FUEL));

@@ -86,7 +86,8 @@ fn values_are_converted() {
     all_true(&[
         "int(1.9) == 1 && int(-1.9) == -1 && int('-12') == -12 && int(3) == 3",
         "double(1) == 1.0 && double('1.5e2') == 150.0 && double(0.5) == 0.5",
-        "string(1) == '1' && string(-0.5) == '-0.5' && string(1.0) == '1' && string(true) == 'true'",
+        "string(1) == '1' && string(-0.5) == '-0.5' && string(1.0) == '1'",
+        "string(true) == 'true'",
         "string('a') == 'a' && bool('true') && !bool('F') && bool(true)",
         "string(event.data.count) + 'x' == '3x'",
         "int(timestamp('1970-01-01T00:01:00.9Z')) == 60",
@@ -191,7 +192,7 @@ proptest! {
     /// A part is where it is said to be, and nowhere before.
     #[test]
     fn places_of_parts_are_the_first(text in "[abä]{0,20}", part in "[abä]{1,3}") {
-        let found = text.find(&part).map(|at| text[..at].chars().count());
+        let found = text.split_once(&part).map(|(before, _)| before.chars().count());
         let variables = Variables::from([("t", text.into()), ("p", part.into())]);
         let law = "t.indexOf(p) < 0 ? !t.contains(p) : \
                    t.substring(t.indexOf(p)).startsWith(p)";
@@ -199,7 +200,7 @@ proptest! {
         prop_assert_eq!(program.holds(&variables, FUEL), Ok(true));
         let place = Program::compile("t.indexOf(p)", &["t", "p"]).unwrap();
         let place = place.evaluate(&variables, FUEL).unwrap();
-        prop_assert_eq!(place, Value::Int(found.map_or(-1, |at| at as i64)));
+        prop_assert_eq!(place, Value::Int(found.map_or(-1, |at| i64::try_from(at).unwrap())));
     }
 
     /// Numbers survive their text.
