@@ -23,7 +23,9 @@ pub async fn clock(store: Store, hub: Hub, ledger: Ledger, stopping: Cancellatio
     let mut moved = hub.moved();
     loop {
         let looked_at = Instant::now();
-        let Some(looked) = stopping.run_until_cancelled(look(&store, &ledger)).await else { return };
+        let Some(looked) = stopping.run_until_cancelled(look(&store, &ledger)).await else {
+            return;
+        };
         let pause = looked.unwrap_or_else(|error| {
             let cause = format!("{error:#}");
             tracing::warn!(cause, "cannot look what is due, will try again");

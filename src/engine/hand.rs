@@ -26,11 +26,7 @@ const LOOK_MAX: Duration = Duration::from_secs(10);
 const ROW_BYTES: usize = 64;
 
 /// Has the ledger carry out a command of the service; answers whether it changed anything.
-pub async fn submit(
-    ledger: &Ledger,
-    rows: usize,
-    verb: impl Into<Verb>,
-) -> Result<bool> {
+pub async fn submit(ledger: &Ledger, rows: usize, verb: impl Into<Verb>) -> Result<bool> {
     let request_id = Uuid::now_v7();
     let call = Call {
         caller: ActorName::potts(),

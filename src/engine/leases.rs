@@ -20,7 +20,9 @@ const LOOK_SPREAD: Duration = Duration::from_secs(1);
 pub async fn leases(store: Store, hub: Hub, ledger: Ledger, stopping: CancellationToken) {
     let mut moved = hub.moved();
     loop {
-        let Some(looked) = stopping.run_until_cancelled(look(&store, &ledger)).await else { return };
+        let Some(looked) = stopping.run_until_cancelled(look(&store, &ledger)).await else {
+            return;
+        };
         if let Err(error) = looked {
             let cause = format!("{error:#}");
             tracing::warn!(cause, "cannot look for leases that have ended, will try again");

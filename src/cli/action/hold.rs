@@ -166,7 +166,8 @@ impl Heartbeat {
             return write_line(output.out, name, &answer.encode_to_vec());
         }
         let until = answer.lease_expire_time.as_ref();
-        let held = until.map_or_else(|| "held".into(), |at| format!("held until {}", time(Some(at))));
+        let held =
+            until.map_or_else(|| "held".into(), |at| format!("held until {}", time(Some(at))));
         Ok(writeln!(output.out, "{held}")?)
     }
 }

@@ -177,13 +177,15 @@ fn again(call: &Call, fingerprint: [u8; 16], first: Option<&Outcome>) -> Result<
         return Err(reused(call));
     }
     match first {
-        Some(Outcome::Done { answer, names, changed, events_before, position }) => Ok(Outcome::Done {
-            answer: answer.clone(),
-            names: names.clone(),
-            changed: *changed,
-            events_before: *events_before,
-            position: *position,
-        }),
+        Some(Outcome::Done { answer, names, changed, events_before, position }) => {
+            Ok(Outcome::Done {
+                answer: answer.clone(),
+                names: names.clone(),
+                changed: *changed,
+                events_before: *events_before,
+                position: *position,
+            })
+        }
         Some(Outcome::Refused(_)) | None => {
             Err(Error::Internal(anyhow!("only what was done is seen again")))
         }

@@ -72,8 +72,7 @@ macro_rules! gate {
     };
 }
 
-type SqlGate =
-    (SqlUuid, SmallInt, Text, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>);
+type SqlGate = (SqlUuid, SmallInt, Text, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>);
 
 prepared!(
     Settled(
@@ -137,7 +136,8 @@ fn gate(row: GateRow) -> (GatePlace, Option<OpenGate>) {
     let (action, ordinal, project, issue, number, on_issue, on_number) = row;
     let place = GatePlace { action, ordinal };
     let action = name((project, issue, number));
-    let on_issue = on_issue.map(|number| IssueName { project: action.issue.project.clone(), number });
+    let on_issue =
+        on_issue.map(|number| IssueName { project: action.issue.project.clone(), number });
     let on = match (on_issue, on_number) {
         (Some(issue), Some(number)) => Some(DependsOn::Action(ActionName { issue, number })),
         (Some(issue), None) => Some(DependsOn::Issue(issue)),
@@ -212,7 +212,10 @@ impl Store {
             }
             Some(Ended { actions, issues }) => {
                 let settled = SettledBy {
-                    action_projects: actions.iter().map(|name| name.issue.project.as_str()).collect(),
+                    action_projects: actions
+                        .iter()
+                        .map(|name| name.issue.project.as_str())
+                        .collect(),
                     action_issues: actions.iter().map(|name| name.issue.number).collect(),
                     action_numbers: actions.iter().map(|name| name.number).collect(),
                     issue_projects: issues.iter().map(|name| name.project.as_str()).collect(),

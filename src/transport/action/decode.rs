@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::mask;
 use crate::domain::action::{
-    ActionError, AddAction, AssignAction, CancelAction, ClaimAction,
-    CompleteAction, Dependency, DependsOn, FailAction, HeartbeatAction, ReleaseAction,
-    RepeatAction, Satisfy, SkipAction, StartAction, State, UpdateAction,
+    ActionError, AddAction, AssignAction, CancelAction, ClaimAction, CompleteAction, Dependency,
+    DependsOn, FailAction, HeartbeatAction, ReleaseAction, RepeatAction, Satisfy, SkipAction,
+    StartAction, State, UpdateAction,
 };
 use crate::domain::error::{Error, Result, invalid, required, too_large};
 use crate::domain::name::{ActionName, ActorName, Id, IssueName, ProjectId};
@@ -239,14 +239,8 @@ impl TryFrom<proto::FailActionRequest> for FailAction {
     type Error = Error;
 
     fn try_from(request: proto::FailActionRequest) -> Result<FailAction> {
-        let proto::FailActionRequest {
-            name,
-            fence,
-            error,
-            fatal,
-            request_id: _,
-            validate_only: _,
-        } = request;
+        let proto::FailActionRequest { name, fence, error, fatal, request_id: _, validate_only: _ } =
+            request;
         let action = ActionName::parse("name", &name)?;
         let fence = self::fence(fence)?;
         let proto::ActionError { name, message, attributes } =
@@ -317,11 +311,7 @@ pub fn parent(name: &str) -> Result<ActionsOf> {
 }
 
 /// Which of them.
-pub fn filter(
-    states: &[i32],
-    assignee: &str,
-    action_type: String,
-) -> Result<ActionFilter> {
+pub fn filter(states: &[i32], assignee: &str, action_type: String) -> Result<ActionFilter> {
     let one = |(n, &number): (usize, &i32)| {
         let unknown = || invalid(format!("states[{n}]"), format!("{number} is no state"));
         let sent = proto::ActionState::try_from(number).map_err(|_| unknown())?;
@@ -354,10 +344,8 @@ mod tests {
     use super::*;
 
     fn next(change: impl FnOnce(&mut proto::ClaimNextActionsRequest)) -> Result<Next> {
-        let mut request = proto::ClaimNextActionsRequest {
-            parent: "projects/abc".into(),
-            ..Default::default()
-        };
+        let mut request =
+            proto::ClaimNextActionsRequest { parent: "projects/abc".into(), ..Default::default() };
         change(&mut request);
         request.try_into()
     }

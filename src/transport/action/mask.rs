@@ -97,9 +97,8 @@ fn candidates(sent: &[String]) -> Result<BTreeSet<Principal>> {
     if sent.len() > CANDIDATES_MAX {
         return Err(too_large("action.candidates", format_args!("{CANDIDATES_MAX} names")));
     }
-    let one = |(n, name): (usize, &String)| {
-        Principal::parse(&format!("action.candidates[{n}]"), name)
-    };
+    let one =
+        |(n, name): (usize, &String)| Principal::parse(&format!("action.candidates[{n}]"), name);
     sent.iter().enumerate().map(one).collect()
 }
 

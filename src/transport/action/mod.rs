@@ -47,8 +47,7 @@ impl Actions {
         let verb = verb.into();
         let to_be = matches!(verb, Verb::AddAction(_)) && admitted.validate_only;
         let command = admitted.command_of(class, verb)?;
-        let Done { answer, names: _, changed, position } =
-            self.door.ledger.submit(command).await?;
+        let Done { answer, names: _, changed, position } = self.door.ledger.submit(command).await?;
         let viewer = &admitted.caller.name;
         let (action, replayed) = match answer {
             Answer::Resource(resource) => {

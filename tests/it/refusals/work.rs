@@ -74,7 +74,8 @@ pub async fn prepare(app: &TestApp) {
     let close = CloseIssueRequest { name: text("WORK-2"), ..Default::default() };
     app.issues().close_issue(close).await.unwrap();
     add("WORK-3", |_| ()).await;
-    let full = "update counters set live = 1000 where parent = 'projects/work/issues/3'";
+    let full =
+        "update counters set live = 1000, last = 1000 where parent = 'projects/work/issues/3'";
     sql.batch_execute(full).await.unwrap();
 }
 

@@ -34,10 +34,8 @@ async fn fifty_workers_get_every_action_once() {
 async fn of_those_who_claim_by_name_one_wins_and_is_named_to_the_others() {
     let app = TestApp::with_issues(1).await;
     app.action(1, "Do it").await;
-    let hands = [
-        app.hand("ann", "PERSON", "WORKER").await,
-        app.hand("ben", "PERSON", "WORKER").await,
-    ];
+    let hands =
+        [app.hand("ann", "PERSON", "WORKER").await, app.hand("ben", "PERSON", "WORKER").await];
 
     let claims = join_all(hands.iter().map(async |hand| hand.claim(&named(1, 1)).await)).await;
 
@@ -90,7 +88,10 @@ async fn what_is_urgent_comes_first_and_what_is_assigned_to_others_not_at_all() 
 
     assert!(assigned.changed);
     assert_eq!(first, ["high"]);
-    assert_eq!(rest.iter().collect::<BTreeSet<_>>(), ["low".into(), "plain".into()].iter().collect());
+    assert_eq!(
+        rest.iter().collect::<BTreeSet<_>>(),
+        ["low".into(), "plain".into()].iter().collect()
+    );
     assert_eq!(hers, ["ann's"]);
 }
 
@@ -133,11 +134,8 @@ async fn finishing_twice_happens_once() {
     app.action(1, "Do it").await;
     let root = app.root();
     let held = root.claim(&named(1, 1)).await.unwrap();
-    let start = StartActionRequest {
-        name: held.name.clone(),
-        fence: held.fence,
-        ..Default::default()
-    };
+    let start =
+        StartActionRequest { name: held.name.clone(), fence: held.fence, ..Default::default() };
     let started = root.actions().start_action(start.clone()).await.unwrap().into_inner();
     let begun = root.actions().start_action(start).await.unwrap().into_inner();
     let result = potts::proto::CompleteActionRequest {

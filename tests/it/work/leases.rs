@@ -5,7 +5,7 @@ use potts::proto::{
 };
 use tonic::Code;
 
-use crate::support::work::{READY, Hand, named, place};
+use crate::support::work::{Hand, READY, named, place};
 use crate::support::{TestApp, told};
 
 async fn attempts(hand: &Hand, name: &str) -> Vec<AttemptState> {

@@ -180,7 +180,9 @@ async fn every_call_about_actions_asks_for_a_role() {
         let action = Some(potts::proto::Action { name: name.clone(), ..Default::default() });
         let update = UpdateActionRequest { action, ..Default::default() };
         [
-            hand.add(1, potts::proto::Action { title: "t".into(), ..Default::default() }).await.err(),
+            hand.add(1, potts::proto::Action { title: "t".into(), ..Default::default() })
+                .await
+                .err(),
             hand.skip(&name).await.err(),
             hand.cancel(&name).await.err(),
             hand.actions().assign_action(assign).await.err(),
@@ -188,8 +190,7 @@ async fn every_call_about_actions_asks_for_a_role() {
             hand.actions().update_action(update).await.err(),
         ]
     };
-    let next =
-        ClaimNextActionsRequest { parent: "projects/abc".into(), ..Default::default() };
+    let next = ClaimNextActionsRequest { parent: "projects/abc".into(), ..Default::default() };
     let start = StartActionRequest { name: name.clone(), fence: 1, ..Default::default() };
 
     let working = [

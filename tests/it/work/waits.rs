@@ -95,18 +95,16 @@ async fn a_wait_ends_with_the_deadline_of_the_caller() {
 async fn a_service_that_stops_lets_those_go_who_wait() {
     let app = TestApp::with_issues(1).await;
     let hand = app.root();
-    let waiter = tokio::spawn(async move {
-        hand.actions().claim_next_actions(request(60, false)).await
-    });
+    let waiter =
+        tokio::spawn(async move { hand.actions().claim_next_actions(request(60, false)).await });
     // The claim of somebody else shows that the one before it has begun to wait.
     assert_eq!(app.root().next(1).await, []);
     let action = app.action(1, "Do it").await;
     let claimed = tokio::time::timeout(PATIENCE, waiter).await.unwrap().unwrap();
     assert_eq!(claimed.unwrap().into_inner().actions[0].name, action.name);
     let hand = app.root();
-    let waiter = tokio::spawn(async move {
-        hand.actions().claim_next_actions(request(60, false)).await
-    });
+    let waiter =
+        tokio::spawn(async move { hand.actions().claim_next_actions(request(60, false)).await });
     assert_eq!(app.root().get(&action.name).await.state(), ActionState::Claimed);
 
     app.stop().await;
