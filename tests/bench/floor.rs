@@ -186,8 +186,8 @@ fn claim() -> (String, String) {
         "select r.action_id as id from ready_actions r order by r.line_id, r.vkey, r.action_id \
          limit 1 for update skip locked \\gset\n\
          delete from ready_actions where action_id = :id;\n\
-         update actions set version = version + 1, updated_at = potts_now(), attempt = attempt + 1, \
-         step = step + 1 where uid = :id returning issue, number \\gset\n\
+         update actions set version = version + 1, updated_at = potts_now(), attempt = \
+         attempt + 1, step = step + 1 where uid = :id returning issue, number \\gset\n\
          insert into action_leases (action_id, fence, actor, claimed_at, deadline_at, step, note, \
          vkey) values (:id, 1, 'actors/root', potts_now(), potts_now() + interval '30 s', '', \
          '', 1);\n{claimed}commit;\nbegin;\n\

@@ -131,7 +131,7 @@ impl GatePlace {
 
 type GateRow = (Uuid, i16, String, i64, i64, Option<i64>, Option<i64>);
 
-/// A gate, and its place. One on neither an action nor an issue is on a time, which the clock keeps.
+/// A gate, and its place. One on neither an action nor an issue is on a time: that is the clock's.
 fn gate(row: GateRow) -> (GatePlace, Option<OpenGate>) {
     let (action, ordinal, project, issue, number, on_issue, on_number) = row;
     let place = GatePlace { action, ordinal };
@@ -147,8 +147,8 @@ fn gate(row: GateRow) -> (GatePlace, Option<OpenGate>) {
 }
 
 impl Store {
-    /// Actions that wait for a time that has come, or were not claimed in time; at most so many. And
-    /// how long it is until the next one, if one is known.
+    /// Actions that wait for a time that has come, or were not claimed in time; at most so many.
+    /// And how long it is until the next one, if one is known.
     pub async fn due_actions(
         &self,
         limit: i64,

@@ -239,8 +239,7 @@ impl TryFrom<proto::FailActionRequest> for FailAction {
     type Error = Error;
 
     fn try_from(request: proto::FailActionRequest) -> Result<FailAction> {
-        let proto::FailActionRequest { name, fence, error, fatal, request_id: _, validate_only: _ } =
-            request;
+        let proto::FailActionRequest { name, fence, error, fatal, .. } = request;
         let action = ActionName::parse("name", &name)?;
         let fence = self::fence(fence)?;
         let proto::ActionError { name, message, attributes } =

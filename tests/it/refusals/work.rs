@@ -303,7 +303,7 @@ fn finish_cases() -> Vec<Case> {
             ask!(CompleteActionRequest { name: text(OURS), fence: 1, result: large() });
         complete_action COMMAND_TOO_LARGE, "request",
             ask!(CompleteActionRequest { name: text(OURS), fence: 1, result: swelling() });
-        complete_action SCHEMA_VIOLATION, "result",
+        complete_action SCHEMA_VIOLATION, "result.version",
             ask!(CompleteActionRequest { name: text(OURS), fence: 1 });
         complete_action RESOURCE_NOT_FOUND, NOBODY,
             ask!(CompleteActionRequest { name: text(NONE), fence: 1 });
