@@ -2,6 +2,7 @@
 //! leaves nothing behind.
 
 mod cases;
+mod configuration;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,7 @@ use crate::support::{TestApp, told};
 use cases::{
     Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
 };
+use configuration::{configuration_cases, configure};
 
 /// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
 async fn busy() -> TestApp {
@@ -30,6 +32,7 @@ async fn busy() -> TestApp {
     app.issues().close_issue(close).await.unwrap();
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
+    configure(&app).await;
     app
 }
 
@@ -39,10 +42,11 @@ async fn are_told(cases: Vec<Case>) {
     let sql = app.database.sql().await;
     let count = "select (select count(*) from events), (select count(*) from requests),
                         (select sum(version) from issues)::bigint,
-                        (select sum(version) from projects)::bigint";
+                        (select sum(version) from projects)::bigint,
+                        (select count(*) from configurations)";
     let left = async || {
         let row = sql.query_one(count, &[]).await.unwrap();
-        [0, 1, 2, 3].map(|column| row.get::<_, i64>(column))
+        [0, 1, 2, 3, 4].map(|column| row.get::<_, i64>(column))
     };
     let before = left().await;
     let documented = documented();
@@ -83,10 +87,16 @@ async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
 
-const SERVICES: [&str; 3] = [
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_configuration_are_refused_as_documented() {
+    are_told(configuration_cases()).await;
+}
+
+const SERVICES: [&str; 4] = [
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
+    include_str!("../../../proto/potts/v1/workflow_service.proto"),
 ];
 
 /// `CreateIssue` of `create_issue`.
@@ -189,7 +199,13 @@ const OF_OTHER_WORKFLOWS: &[(&str, &str)] = &[("TransitionIssue", "TRANSITION_FO
 
 #[test]
 fn every_documented_refusal_is_provoked() {
-    let cases = [project_cases(), issue_field_cases(), issue_verb_cases(), event_cases()];
+    let cases = [
+        project_cases(),
+        issue_field_cases(),
+        issue_verb_cases(),
+        event_cases(),
+        configuration_cases(),
+    ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [

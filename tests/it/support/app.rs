@@ -6,6 +6,7 @@ use potts::config::{Config, Flags};
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::project_service_client::ProjectServiceClient;
+use potts::proto::workflow_service_client::WorkflowServiceClient;
 use potts::proto::{
     CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, ListEventsRequest, Project,
     SubscribeRequest, SubscribeResponse, subscribe_request, subscribe_response,
@@ -108,6 +109,10 @@ impl TestApp {
 
     pub fn issues(&self) -> IssueServiceClient<Door> {
         IssueServiceClient::new(self.door.clone())
+    }
+
+    pub fn workflows(&self) -> WorkflowServiceClient<Door> {
+        WorkflowServiceClient::new(self.door.clone())
     }
 
     pub fn events(&self) -> EventServiceClient<Door> {
