@@ -55,7 +55,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain/schema"]),
     ("prometheus_client", &["telemetry", "tests"]),
     // The tests of the evaluator compare it with the one that comes with the parser.
-    ("cel", &["domain/expr/parse", "domain/expr/differential"]),
+    ("cel", &["domain/expr/parse", "domain/expr/tests/differential"]),
     ("regex", &["domain/expr/pattern"]),
 ];
 

@@ -61,6 +61,22 @@ pub const TABLE: &[(&str, Least)] = &[
     ("TransitionIssue", Least::Role(Role::Worker)),
     ("CloseIssue", Least::RoleOrOwner(Role::Manager)),
     ("ReopenIssue", Least::RoleOrOwner(Role::Manager)),
+    ("AssignIssue", Least::RoleOrOwner(Role::Worker)),
+    ("ActivateIssue", Least::Role(Role::Worker)),
+    ("DeactivateIssue", Least::Role(Role::Worker)),
+    ("CreateIssueRelation", Least::Role(Role::Worker)),
+    ("DeleteIssueRelation", Least::Role(Role::Worker)),
+    ("ListIssueRelations", Least::Role(Role::Viewer)),
+    ("CreateComment", Least::Role(Role::Reporter)),
+    ("GetComment", Least::Role(Role::Viewer)),
+    ("ListComments", Least::Role(Role::Viewer)),
+    ("UpdateComment", Least::Role(Role::Reporter)),
+    ("DeleteComment", Least::Role(Role::Reporter)),
+    ("CreateReference", Least::Role(Role::Reporter)),
+    ("GetReference", Least::Role(Role::Viewer)),
+    ("ListReferences", Least::Role(Role::Viewer)),
+    ("UpdateReference", Least::Role(Role::Reporter)),
+    ("DeleteReference", Least::Role(Role::Reporter)),
     ("GetEvent", Least::Anybody),
     ("ListEvents", Least::Anybody),
     ("ListEventTypes", Least::Anybody),
@@ -82,6 +98,25 @@ pub const TABLE: &[(&str, Least)] = &[
     ("ListActionTypes", Least::Role(Role::Viewer)),
     ("UpdateActionType", Least::Role(Role::Admin)),
     ("DeleteActionType", Least::Role(Role::Admin)),
+    ("CreateActor", Least::Installation),
+    ("GetActor", Least::Anybody),
+    ("ListActors", Least::Anybody),
+    ("UpdateActor", Least::Installation),
+    ("DeleteActor", Least::Installation),
+    ("EnableActor", Least::Installation),
+    ("DisableActor", Least::Installation),
+    ("CreateGroup", Least::Installation),
+    ("GetGroup", Least::Anybody),
+    ("ListGroups", Least::Anybody),
+    ("UpdateGroup", Least::Installation),
+    ("DeleteGroup", Least::Installation),
+    ("CreateCredential", Least::Installation),
+    ("RevokeCredential", Least::Installation),
+    ("CreateMember", Least::Role(Role::Admin)),
+    ("GetMember", Least::Role(Role::Viewer)),
+    ("ListMembers", Least::Role(Role::Viewer)),
+    ("UpdateMember", Least::Role(Role::Admin)),
+    ("DeleteMember", Least::Role(Role::Admin)),
 ];
 
 /// The least that an RPC asks for.
@@ -98,6 +133,20 @@ pub fn role_required(subject: impl std::fmt::Display, required: &str) -> Error {
         problem: format!("the caller must be {required}"),
     }
     .with("required", required)
+}
+
+/// Checks that somebody may make a call that reads something of a project.
+pub fn check_read(standing: &Standing, rpc: &str, project: &ProjectId) -> Result<()> {
+    let role = check_reader(standing, project)?;
+    match least(rpc) {
+        Least::Role(least) | Least::RoleOrOwner(least) if role < least => {
+            Err(role_required(project, least.as_str()))
+        }
+        Least::Installation if !standing.admin => {
+            Err(role_required(project, "an administrator of the installation"))
+        }
+        Least::Role(_) | Least::RoleOrOwner(_) | Least::Installation | Least::Anybody => Ok(()),
+    }
 }
 
 /// Whether somebody may read a project.
@@ -143,6 +192,10 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
     let owns = owner.is_some_and(|owner| owner == at.caller);
     match least(rpc) {
         Least::Anybody => Ok(Some(standing)),
+        // What is of the installation and asks for a role of a project has a rule of its own.
+        Least::Role(_) | Least::RoleOrOwner(_) if matches!(subject, Subject::Installation) => {
+            Ok(Some(standing))
+        }
         Least::Installation if standing.admin => Ok(Some(standing)),
         Least::Installation => Err(role_required(name, "an administrator of the installation")),
         Least::RoleOrOwner(_) if owns => Ok(Some(standing)),

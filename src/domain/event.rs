@@ -99,10 +99,42 @@ catalogue! {
         "An action type was deleted. data: revision.";
     ActionTypeUpdated = "action_type.updated", System,
         "An action type got a new revision. data: revision, changed[].";
+    ActorCreated = "actor.created", System,
+        "An actor was created. after: all its fields.";
+    ActorDeleted = "actor.deleted", System,
+        "An actor was deleted.";
+    ActorDisabled = "actor.disabled", System,
+        "An actor may act no more.";
+    ActorEnabled = "actor.enabled", System,
+        "A disabled actor may act again.";
+    ActorUpdated = "actor.updated", System,
+        "Fields of an actor changed. data: changed[].";
+    CommentCreated = "comment.created", System,
+        "A comment was made. subject: what it is on. data: comment.";
+    CommentDeleted = "comment.deleted", System,
+        "A comment was taken back. subject: what it was on. data: comment.";
+    CommentUpdated = "comment.updated", System,
+        "The text of a comment changed. subject: what it is on. data: comment, changed[].";
+    CredentialCreated = "credential.created", System,
+        "A credential of an actor was created. after: all its fields.";
+    CredentialRevoked = "credential.revoked", System,
+        "A credential was revoked: its token lets nobody in any more.";
+    GroupCreated = "group.created", System,
+        "A group was created. after: all its fields.";
+    GroupDeleted = "group.deleted", System,
+        "A group was deleted.";
+    GroupUpdated = "group.updated", System,
+        "Fields of a group changed. data: changed[].";
+    IssueActivated = "issue.activated", Object,
+        "Work on an issue may go on.";
+    IssueAssigned = "issue.assigned", Object,
+        "An issue was given to others. data: added[], removed[].";
     IssueClosed = "issue.closed", Object,
-        "An issue was closed. data: resolution, message.";
+        "An issue was closed. data: resolution, message, duplicate_of.";
     IssueCreated = "issue.created", Object,
         "An issue was created. after: all its fields.";
+    IssueDeactivated = "issue.deactivated", Object,
+        "Work on an issue is to wait.";
     IssueDeleted = "issue.deleted", Object,
         "An issue was hidden.";
     IssueDescribed = "issue.described", System,
@@ -122,6 +154,12 @@ catalogue! {
         "An issue type was deleted. data: revision.";
     IssueTypeUpdated = "issue_type.updated", System,
         "An issue type got a new revision. data: revision, changed[].";
+    MemberCreated = "member.created", System,
+        "An actor or a group got a role in a project. after: all fields of the member.";
+    MemberDeleted = "member.deleted", System,
+        "An actor or a group lost its role in a project. before: all fields of the member.";
+    MemberUpdated = "member.updated", System,
+        "A member of a project got another role. data: changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";
@@ -131,6 +169,17 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
+    ReferenceCreated = "reference.created", System,
+        "A reference was made. subject: what it is on. data: reference.";
+    ReferenceDeleted = "reference.deleted", System,
+        "A reference was taken away. subject: what it was on. data: reference.";
+    ReferenceUpdated = "reference.updated", System,
+        "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
+    RelationAdded = "relation.added", Object,
+        "It was said how an issue stands to another. data: relation, issue, target, kind.";
+    RelationRemoved = "relation.removed", Object,
+        "It is not said any more how an issue stands to another. data: relation, issue, target, \
+         kind.";
     WorkflowCreated = "workflow.created", System,
         "A workflow was created. data: revision.";
     WorkflowDeleted = "workflow.deleted", System,
@@ -164,6 +213,25 @@ pub struct Event {
     pub data: Fields,
     /// The message as it was sent.
     pub payload: Option<CloudEvent>,
+}
+
+impl Event {
+    /// An event beside a thing that has not changed itself, and that is no issue and of none.
+    pub fn beside(kind: EventType, project: Option<ProjectId>, subject: &str) -> Event {
+        Event {
+            kind,
+            project,
+            subject: subject.into(),
+            root: subject.into(),
+            version: 0,
+            step: 0,
+            event_time: None,
+            before: Fields::new(),
+            after: Fields::new(),
+            data: Fields::new(),
+            payload: None,
+        }
+    }
 }
 
 /// What the ledger adds to an event when it records it.
@@ -217,6 +285,11 @@ impl EventPattern {
             EventPattern::All => true,
         }
     }
+}
+
+/// Whether events of that type say that somebody may do more or less than before.
+pub fn concerns_people(kind: &str) -> bool {
+    matches!(noun_of(kind), "actor" | "credential" | "group" | "member")
 }
 
 /// The first word of a type.

@@ -4,8 +4,10 @@
 //! it.
 
 pub mod access;
+pub mod asks;
 pub mod cloud_event;
 pub mod command;
+pub mod comment;
 pub mod configuration;
 pub mod counter;
 pub mod definition;
@@ -19,6 +21,10 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod query;
+pub mod reference;
+pub mod relation;
+mod remark;
 pub mod schema;
 pub mod value;
 pub mod workflow;

@@ -7,13 +7,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::configuration::{Configuration, Usage, UsageOf};
-use super::counter::Counter;
-use super::definition::{DefinitionKey, DefinitionVersion};
-use super::issue::Issue;
-use super::message::KnownMessage;
+use self::nouns::*;
+use super::asks::Asks;
+use super::configuration::{Usage, UsageOf};
+use super::definition::DefinitionKey;
 use super::name::{Principal, ProjectId};
-use super::project::Project;
+
+/// The nouns, so that the lists below can be used wherever they are needed.
+pub(crate) mod nouns {
+    pub use crate::domain::comment::Comment;
+    pub use crate::domain::configuration::Configuration;
+    pub use crate::domain::counter::Counter;
+    pub use crate::domain::definition::DefinitionVersion;
+    pub use crate::domain::issue::Issue;
+    pub use crate::domain::message::KnownMessage;
+    pub use crate::domain::people::{Actor, Credential, Group, Member};
+    pub use crate::domain::project::Project;
+    pub use crate::domain::reference::Reference;
+    pub use crate::domain::relation::Relation;
+}
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -71,9 +83,19 @@ impl<N: Noun> Rows<N> {
         }
     }
 
-    /// Whether a row was loaded or found absent.
+    /// The current value of a row, none too where nobody asked for it.
+    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.current.as_ref()
+    }
+
+    /// Whether a row was asked for, or made since: what there is of it is known.
     pub fn has(&self, key: &N::Key) -> bool {
         self.0.contains_key(key)
+    }
+
+    /// The current values of all rows, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
+        self.0.values().filter_map(|row| row.current.as_ref())
     }
 
     /// The value as it was loaded.
@@ -133,9 +155,16 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            actors: Actor,
+            groups: Group,
+            credentials: Credential,
+            members: Member,
             configurations: Configuration,
             issues: Issue,
             ;
+            relations: Relation,
+            references: Reference,
+            comments: Comment,
             messages: KnownMessage,
         }
     };
@@ -165,6 +194,8 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// Rows that must be looked for.
+            pub asks: Asks,
             /// What is asked about the use of configuration, under the lock of its definition.
             pub usage: BTreeSet<UsageOf>,
         }
@@ -206,6 +237,7 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.asks.add(other.asks);
                 self.usage.extend(other.usage);
             }
         }

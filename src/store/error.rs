@@ -39,6 +39,20 @@ const RACES: &[&str] = &[
     "definition_versions_pk",
     "inbound_keys_pk",
     "issues_uid_unique",
+    "issues_dedup_key_unique",
+    "relations_pk",
+    "relations_uid_unique",
+    "relations_link_unique",
+    "comments_uid_unique",
+    "object_references_uid_unique",
+    "actors_pk",
+    "actors_uid_unique",
+    "groups_pk",
+    "groups_uid_unique",
+    "credentials_pk",
+    "members_pk",
+    "members_uid_unique",
+    "members_member_unique",
 ];
 
 impl From<SqlError> for Fault {

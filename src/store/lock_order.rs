@@ -3,8 +3,21 @@
 //! batches never wait for each other in a circle.
 
 /// The tables of the nouns. The list of the working set has the same order.
-pub const TABLES: &[&str] =
-    &["counters", "definition_versions", "projects", "configurations", "issues", "inbound_keys"];
+pub const TABLES: &[&str] = &[
+    "counters",
+    "definition_versions",
+    "projects",
+    "actors",
+    "groups",
+    "credentials",
+    "members",
+    "configurations",
+    "issues",
+    "relations",
+    "object_references",
+    "comments",
+    "inbound_keys",
+];
 
 /// The advisory lock under which the log grows: its holder alone gives the next `seq`.
 pub const ORDER_LOCK: i64 = 7_307_495;
@@ -16,13 +29,8 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::configuration::Configuration;
-    use crate::domain::counter::Counter;
-    use crate::domain::definition::DefinitionVersion;
-    use crate::domain::issue::Issue;
-    use crate::domain::message::KnownMessage;
-    use crate::domain::project::Project;
     use crate::domain::working_set::for_each_noun;
+    use crate::domain::working_set::nouns::*;
     use crate::store::Table;
 
     #[test]

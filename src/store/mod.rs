@@ -2,22 +2,33 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod actor;
+mod asks;
+mod comment;
 mod configuration;
 mod connect;
 mod counter;
+mod credential;
 mod definition;
 mod error;
 mod facts;
+mod group;
 mod hint;
 mod issue;
+mod issue_list;
 pub mod lock_order;
 mod log;
+mod member;
 mod message;
 pub mod migrate;
 mod partition;
+mod people;
 mod pool;
 mod prepared;
 mod project;
+mod query;
+mod reference;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -34,9 +45,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
+pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
+pub use issue_list::IssueList;
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
 pub use request::KnownRequest;
@@ -44,12 +57,19 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
+use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
-use crate::domain::name::{ConfigurationKind, ConfigurationName, IssueName, ProjectId};
+use crate::domain::name::{
+    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
+    ProjectId, ReferenceName, ReferenceParent,
+};
+use crate::domain::people::Standing;
 use crate::domain::project::Project;
+use crate::domain::reference::Reference;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +127,20 @@ impl Store {
         reader.give_back(now).await
     }
 
+    /// Whom the token of that digest lets in, disabled or not.
+    pub async fn let_in(&self, hash: &[u8; 32], deadline: Instant) -> Result<Option<LetIn>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = credential::let_in(reader.conn(), hash).await;
+        reader.give_back(found).await
+    }
+
+    /// What somebody may do; none is nobody that there is.
+    pub async fn standing(&self, who: &Principal, deadline: Instant) -> Result<Option<Standing>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = standing::find(reader.conn(), &[who]).await;
+        Ok(reader.give_back(found).await?.into_iter().next())
+    }
+
     /// A project, deleted or not.
     pub async fn project(&self, id: &ProjectId, deadline: Instant) -> Result<Option<Project>> {
         let mut reader = self.read.get(Some(deadline)).await?;
@@ -118,6 +152,13 @@ impl Store {
     pub async fn issue(&self, name: &IssueName, deadline: Instant) -> Result<Option<Issue>> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let found = issue::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
         reader.give_back(found).await
     }
 
@@ -156,9 +197,11 @@ impl Store {
         reader.give_back(listed).await
     }
 
-    /// Projects after an id; with `known_head` also the end of the log in the same snapshot.
+    /// Projects after an id, of some or of all; with `known_head` also the end of the log in the
+    /// same snapshot.
     pub async fn projects(
         &self,
+        among: Option<&[&ProjectId]>,
         after: &str,
         limit: i64,
         known_head: Option<Seq>,
@@ -168,7 +211,7 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = project::page(conn, after, limit).await?;
+            let rows = project::page(conn, among, after, limit).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };
@@ -176,14 +219,10 @@ impl Store {
         reader.give_back(listed).await
     }
 
-    /// Issues of a project after a number; with `deleted_after` also those hidden later than that;
-    /// with `known_head` also the end of the log in the same snapshot.
+    /// Issues of a project; with `known_head` also the end of the log in the same snapshot.
     pub async fn issues(
         &self,
-        project: &ProjectId,
-        after: i64,
-        deleted_after: Option<Timestamp>,
-        limit: i64,
+        asked: &IssueList<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Issue>> {
@@ -191,12 +230,64 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = issue::page(conn, project, after, deleted_after, limit).await?;
+            let rows = issue_list::page(conn, asked).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };
         let listed = listed.await;
         reader.give_back(listed).await
+    }
+
+    /// One comment.
+    pub async fn comment(&self, name: &CommentName, deadline: Instant) -> Result<Option<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = comment::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// Comments on a parent after a number.
+    pub async fn comments(
+        &self,
+        parent: &CommentParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = comment::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// One reference.
+    pub async fn reference(
+        &self,
+        name: &ReferenceName,
+        deadline: Instant,
+    ) -> Result<Option<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = reference::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// References of a parent after a number.
+    pub async fn references(
+        &self,
+        parent: &ReferenceParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = reference::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// How [`Store::issues`] would be carried out: PostgreSQL's plan, as text. Tests hold it to
+    /// indexes.
+    pub async fn plan_of_issues(&self, asked: &IssueList<'_>, deadline: Instant) -> Result<String> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let plan = issue_list::plan(reader.conn(), asked).await;
+        reader.give_back(plan).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

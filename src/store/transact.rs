@@ -3,7 +3,7 @@
 //! [`Tx`] is safe to cancel: dropped before it has ended it takes its connection with it, so no
 //! lock outlives it. Only a connection whose transaction has ended is used again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use diesel::data_types::PgTimestamp;
@@ -18,13 +18,14 @@ use super::log::{self, Append};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{configuration, definition, lock_order, project, standing, time};
+use super::{asks, configuration, definition, group, lock_order, member, project, standing, time};
+use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
-use crate::domain::name::{Principal, ProjectId};
-use crate::domain::people::Standing;
+use crate::domain::name::{MemberName, Principal, ProjectId};
+use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::working_set::{Changes, Noun, Rows};
 
@@ -45,6 +46,8 @@ pub struct Resolve<'a> {
     pub calls: Vec<(&'a str, Uuid)>,
     /// Definitions whose versions are needed.
     pub definitions: Vec<DefinitionKey>,
+    /// Rows that commands need and cannot name.
+    pub asks: Asks,
 }
 
 /// What was found.
@@ -56,6 +59,8 @@ pub struct Resolved {
     pub known: Vec<KnownRequest>,
     /// The versions of the definitions; those that do not exist are not there.
     pub versions: Vec<DefinitionVersion>,
+    /// The rows that were asked for, as they were before anything was locked.
+    pub found: Found,
 }
 
 /// The connection of a lane, made anew whenever the last one broke.
@@ -137,8 +142,9 @@ async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Resu
         let rows = versions.load(&mut conn).await?;
         Ok(rows.into_iter().filter_map(definition::version).collect())
     };
-    let ((), now, known, versions) = tokio::try_join!(begin, now, known, versions)?;
-    Ok(Resolved { now, known, versions })
+    let found = asks::find(conn, &resolve.asks);
+    let ((), now, known, versions, found) = tokio::try_join!(begin, now, known, versions, found)?;
+    Ok(Resolved { now, known, versions, found })
 }
 
 /// An open transaction.
@@ -159,6 +165,11 @@ impl Drop for Tx<'_> {
 impl Tx<'_> {
     fn conn(&mut self) -> &mut AsyncPgConnection {
         &mut self.session.conn.as_mut().expect("a transaction has a connection").0
+    }
+
+    /// Looks up what cannot be named: not locked.
+    pub async fn find(&mut self, asks: &Asks) -> Result<Found> {
+        asks::find(self.conn(), asks).await
     }
 
     /// Locks and loads the rows of these keys.
@@ -209,6 +220,20 @@ impl Tx<'_> {
     /// The standing of these people, of those that exist: not locked.
     pub async fn standings(&mut self, people: &[&Principal]) -> Result<Vec<Standing>> {
         standing::find(self.conn(), people).await
+    }
+
+    /// Which groups are in which: not locked.
+    pub async fn nesting(&mut self) -> Result<Nesting> {
+        group::nesting(self.conn()).await
+    }
+
+    /// As what members these people are known in these projects, by themselves: not locked.
+    pub async fn memberships(
+        &mut self,
+        projects: &[&ProjectId],
+        people: &BTreeSet<Principal>,
+    ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
+        member::known(self.conn(), projects, people).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::{Epoch, Position};
@@ -119,6 +120,13 @@ impl Hub {
     /// head is sent at once, what lies beyond it waits until the log is read up to there.
     pub fn publish(&self, frames: Vec<Frame>) {
         self.shared.take(frames.into_iter().map(Arc::new).collect());
+    }
+
+    /// Tells when actors, groups, members or credentials have changed: holds the place of the
+    /// newest event about them. Changes of this replica are told before they are acknowledged,
+    /// those of others when the log has been read.
+    pub fn people(&self) -> watch::Receiver<Seq> {
+        self.shared.people()
     }
 
     /// Says that the log may have grown.

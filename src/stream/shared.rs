@@ -14,7 +14,7 @@ use super::log::{Log, Reading};
 use super::page::Pages;
 use super::ring::{Ring, Waiting};
 use crate::domain::error::{Error, Reason};
-use crate::domain::event::Seq;
+use crate::domain::event::{Seq, concerns_people};
 use crate::domain::filter::EventFilter;
 use crate::store::{self, Fault, LogState};
 
@@ -129,6 +129,8 @@ pub(super) struct Shared {
     /// Moves, under the write lock, when all subscriptions end.
     generation: AtomicU64,
     wake: watch::Sender<()>,
+    /// The newest event about people that this replica has heard of.
+    people: watch::Sender<Seq>,
     /// Rung for the tail: the log may have grown.
     pub hint: Notify,
     /// Rung for the tail: readers are to be woken with the next group.
@@ -139,15 +141,17 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn new(log: Arc<dyn Log>, options: Options, newest: Newest) -> Shared {
+        let head = newest.ring.head().seq;
         Shared {
             log,
             options,
             pages: Pages::default(),
             counters: Counters::default(),
-            head: AtomicI64::new(newest.ring.head().seq.0),
+            head: AtomicI64::new(head.0),
             newest: RwLock::new(newest),
             generation: AtomicU64::new(0),
             wake: watch::Sender::new(()),
+            people: watch::Sender::new(head),
             hint: Notify::new(),
             late: Notify::new(),
             doubtful: AtomicBool::new(false),
@@ -185,6 +189,24 @@ impl Shared {
         self.wake.subscribe()
     }
 
+    /// The newest event about people. It moves before anybody is answered that there is one.
+    pub fn people(&self) -> watch::Receiver<Seq> {
+        self.people.subscribe()
+    }
+
+    /// Tells that people have changed, where they have. Whatever lies before an event was committed
+    /// before it, so a newer one stands for all the older ones.
+    fn tell_people(&self, frames: &[Arc<Frame>]) {
+        let newest = frames.iter().rev().find(|frame| concerns_people(&frame.kind));
+        if let Some(seq) = newest.map(|frame| frame.seq) {
+            self.people.send_if_modified(|known| {
+                let newer = *known < seq;
+                *known = seq.max(*known);
+                newer
+            });
+        }
+    }
+
     /// Wakes every reader.
     pub fn ring_bell(&self) {
         self.wake.send_replace(());
@@ -202,6 +224,8 @@ impl Shared {
     /// Takes committed events, in order and without a gap between them. What this replica knows
     /// already is ignored, what lies beyond the next place waits.
     pub fn take(&self, frames: Vec<Arc<Frame>>) {
+        // What was committed is so, even where events in front of it have not arrived here yet.
+        self.tell_people(&frames);
         let dense = frames.is_sorted_by(|one, other| one.seq.next() == other.seq);
         let (Some(first), true) = (frames.first(), dense) else {
             if !frames.is_empty() {
@@ -268,6 +292,8 @@ impl Shared {
         let old = std::mem::replace(&mut *newest, Newest { stopped, ..Newest::new(state, head) });
         self.head.store(head.seq.0, Ordering::Release);
         self.end_all(&mut newest, Ended::LogReplaced);
+        // Another log, other people.
+        self.people.send_replace(head.seq);
         drop(newest);
         drop(old);
         self.ring_bell();

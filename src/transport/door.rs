@@ -7,7 +7,9 @@ use tonic::metadata::MetadataValue;
 use tonic::{Response, Status};
 
 use super::auth::{Access, Admitted, Caller};
+use super::directory::Directory;
 use super::subscriptions::Subscriptions;
+use crate::domain::access;
 use crate::domain::command::{Resource, Verb};
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::name::ProjectId;
@@ -32,6 +34,7 @@ pub(super) struct Door {
     pub hub: Hub,
     pub store: Store,
     pub access: Access,
+    pub directory: Directory,
     pub subscriptions: Subscriptions,
     pub stopping: CancellationToken,
 }
@@ -55,8 +58,14 @@ impl Door {
         Ok(Written { answer, changed, cursor: position.cursor(self.hub.epoch()) })
     }
 
-    /// A project that is there.
+    /// A project that is there, for somebody who may read it.
     pub async fn live_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
+        self.reader(caller, "GetProject", id).await
+    }
+
+    /// A project that is there, for somebody whose role allows a call that reads something of it.
+    pub async fn reader(&self, caller: &Caller, rpc: &str, id: &ProjectId) -> Result<Project> {
+        access::check_read(&caller.standing, rpc, id)?;
         let project = self.project(caller, id).await?;
         project.filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
     }
@@ -84,6 +93,14 @@ pub(super) fn respond<T>(message: T, replayed: bool) -> Response<T> {
         response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("1"));
     }
     response
+}
+
+/// What a command was about, which can only be what it asked for.
+pub(super) fn expected<T: TryFrom<Resource, Error = Resource>>(
+    asked: impl Display,
+    resource: Resource,
+) -> Result<T> {
+    T::try_from(resource).map_err(|other| unexpected(asked, &other))
 }
 
 /// An answer of the ledger that is about something else than the command was.

@@ -21,7 +21,7 @@ use crate::domain::event::{EventType, Seq};
 use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
-use crate::store::LogState;
+use crate::store::{LogState, PageRow};
 use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
 
 /// How long a subscription may still say its last words when the server stops.
@@ -34,6 +34,27 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// One event as it lies in the log.
+    async fn row(&self, caller: &Caller, seq: Seq) -> Result<(LogState, PageRow)> {
+        let state = self.log_state(caller).await?;
+        let all = EventFilter::default();
+        let rows = match (state.oldest..=state.head).contains(&seq) {
+            true => {
+                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
+                caller.deadline.read(Box::pin(reading)).await?
+            }
+            false => Vec::new(),
+        };
+        let row = rows.into_iter().next().ok_or_else(|| not_found(format!("events/{seq}")))?;
+        Ok((state, row))
+    }
+
+    /// One event that the caller may see.
+    pub(super) async fn known_event(&self, caller: &Caller, seq: Seq) -> Result<proto::Event> {
+        let (_, row) = self.row(caller, seq).await?;
+        encode::event(seq, &row.body)
+    }
+
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
         caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
@@ -72,7 +93,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::SubscribeRequest>,
     ) -> Reply<Self::SubscribeStream> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let asked = Subscribe::try_from(request.into_inner())?;
         let counted = self.door.subscriptions.count(&caller.name)?;
         self.check_start(&caller, asked.start).await?;
@@ -86,7 +107,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::PublishEventsRequest>,
     ) -> Reply<proto::PublishEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         Ok(Response::new(publish(&self.door, &caller, request.into_inner()).await?))
     }
 
@@ -94,19 +115,10 @@ impl EventService for Events {
         &self,
         request: Request<proto::GetEventRequest>,
     ) -> Reply<proto::GetEventResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
-        let state = self.log_state(&caller).await?;
-        let all = EventFilter::default();
-        let rows = match (state.oldest..=state.head).contains(&seq) {
-            true => {
-                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
-                caller.deadline.read(Box::pin(reading)).await?
-            }
-            false => Vec::new(),
-        };
-        let row = rows.first().ok_or_else(|| not_found(&name))?;
+        let (state, row) = self.row(&caller, seq).await?;
         let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
         let event = Some(encode::event(seq, &row.body)?);
         Ok(Response::new(proto::GetEventResponse { event, cursor }))
@@ -116,7 +128,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventsRequest>,
     ) -> Reply<proto::ListEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListEventsRequest { filter, page_size: size, page_token, newest_first } =
             request.into_inner();
         let (size, said) = (page_size(size)?, filter.clone().unwrap_or_default().encode_to_vec());
@@ -142,7 +154,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventTypesRequest>,
     ) -> Reply<proto::ListEventTypesResponse> {
-        admit(&self.door.access, &request)?;
+        admit(&self.door.access, &request).await?;
         let proto::ListEventTypesRequest {} = request.into_inner();
         let types = EventType::ALL.iter().copied().map(encode::event_type).collect();
         Ok(Response::new(proto::ListEventTypesResponse { types }))

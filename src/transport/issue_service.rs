@@ -1,23 +1,29 @@
 //! `potts.v1.IssueService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
-use super::page_token::{List, number_key, number_of};
-use crate::domain::command::{Resource, Verb};
-use crate::domain::error::{Error, Result, not_found};
+use super::event_service::Events;
+use super::page_token::{List, place_key, place_of};
+use super::relations::Outcome as Related;
+use crate::domain::command::Verb;
+use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
-    UndeleteIssue, UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, FIELDS,
+    Issue, RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
+use crate::domain::query::{Filter, Order};
+use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
-use crate::store::Listed;
+use crate::store::{IssueList, Listed};
 
 /// Keeps issues.
 #[derive(Debug)]
@@ -39,14 +45,12 @@ impl Issues {
         let creates = matches!(verb, Verb::CreateIssue(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (issue, replayed) = match answer {
-            Answer::Resource(Resource::Issue(issue)) => match creates {
-                true if admitted.validate_only => (encode::issue_to_be(&issue), false),
-                true | false => (encode::issue(&issue), false),
-            },
-            Answer::Resource(
-                other @ (Resource::Project(_) | Resource::Message(_) | Resource::Configuration(_)),
-            ) => {
-                return Err(unexpected("an issue", &other));
+            Answer::Resource(resource) => {
+                let issue: Arc<Issue> = expected("an issue", resource)?;
+                match creates {
+                    true if admitted.validate_only => (encode::issue_to_be(&issue), false),
+                    true | false => (encode::issue(&issue), false),
+                }
             }
             Answer::Replayed(name) => {
                 let name = IssueName::parse("name", &name)
@@ -64,13 +68,34 @@ impl Issues {
         issue.ok_or_else(|| not_found(name))
     }
 
+    /// An issue that is there.
+    pub(super) async fn live(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
+        let issue = self.known(caller, name).await?;
+        if issue.deleted_at.is_some() { Err(not_found(name)) } else { Ok(issue) }
+    }
+
+    /// The calls about events, which references may stand on.
+    pub(super) fn events(&self) -> Events {
+        Events { door: self.door.clone() }
+    }
+
+    /// Checks that there is such an actor.
+    pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
+        let deadline = caller.deadline;
+        let who = Principal::from(actor.clone());
+        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
+        found.map(drop).ok_or_else(|| not_found(actor))
+    }
+
     /// An issue that is there, or hidden and can be brought back.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let project = self.door.project(caller, &name.project).await?;
-        if project.is_none_or(|project| project.deleted_at.is_some()) {
-            return Err(not_found(name));
-        }
+        // A project that may not be read hides whatever is in it.
+        let hidden = |error: Error| match error.reason() == Reason::ResourceNotFound {
+            true => not_found(name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let issue = self.stored(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
@@ -87,7 +112,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
@@ -97,7 +122,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::GetIssueRequest>,
     ) -> Reply<proto::GetIssueResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
         let issue = Some(encode::issue(&self.known(&caller, &name).await?));
@@ -108,14 +133,22 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
-        let caller = admit(&self.door.access, &request)?;
-        let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
-            request.into_inner();
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListIssuesRequest {
+            parent,
+            page_size: size,
+            page_token,
+            show_deleted,
+            filter,
+            order_by,
+        } = request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
         let size = page_size(size)?;
         let list = List::of("ListIssues", caller.name.as_str()).with(project.as_str());
-        let list = list.with([u8::from(show_deleted)]);
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let list = list.with([u8::from(show_deleted)]).with(&filter).with(&order_by);
+        let filter = Filter::parse(&filter, &FIELDS)?;
+        let order = Order::parse(&order_by, &FIELDS)?;
+        let after = list.key(&page_token)?.map(|key| place_of(&key, &order)).transpose()?;
 
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
@@ -124,17 +157,22 @@ impl IssueService for Issues {
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let after = after.unwrap_or(0);
-        let reading = store.issues(&project, after, deleted_after, limit, known_head, deadline.0);
+        let asked = IssueList {
+            project: &project,
+            deleted_after,
+            filter: &filter,
+            order: &order,
+            after: after.as_ref(),
+            limit: i64::try_from(size + 1).unwrap_or(i64::MAX),
+        };
+        let reading = store.issues(&asked, known_head, deadline.0);
         let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
-        let rows = rows.iter().map(|row| (row.name.number, encode::issue(row))).collect();
-        let (rows, more) = fit(rows, size, |(_, issue)| issue.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(_, issue)| issue).collect();
+        let rows = rows.into_iter().map(|row| (encode::issue(&row), row)).collect();
+        let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
+        let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
+        let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
+        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
         let cursor = log.map(end_cursor).unwrap_or_default();
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }
@@ -143,7 +181,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
@@ -153,7 +191,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -163,7 +201,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UndeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -173,7 +211,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = TransitionIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
@@ -183,7 +221,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CloseIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
@@ -193,9 +231,137 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn assign_issue(
+        &self,
+        request: Request<proto::AssignIssueRequest>,
+    ) -> Reply<proto::AssignIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = AssignIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::AssignIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn activate_issue(
+        &self,
+        request: Request<proto::ActivateIssueRequest>,
+    ) -> Reply<proto::ActivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = ActivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::ActivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn deactivate_issue(
+        &self,
+        request: Request<proto::DeactivateIssueRequest>,
+    ) -> Reply<proto::DeactivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeactivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::DeactivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn create_issue_relation(
+        &self,
+        request: Request<proto::CreateIssueRelationRequest>,
+    ) -> Reply<proto::CreateIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::CreateIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn delete_issue_relation(
+        &self,
+        request: Request<proto::DeleteIssueRelationRequest>,
+    ) -> Reply<proto::DeleteIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::DeleteIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn list_issue_relations(
+        &self,
+        request: Request<proto::ListIssueRelationsRequest>,
+    ) -> Reply<proto::ListIssueRelationsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
+    }
+
+    async fn create_comment(
+        &self,
+        request: Request<proto::CreateCommentRequest>,
+    ) -> Reply<proto::CreateCommentResponse> {
+        Ok(self.comment_created(request).await?)
+    }
+
+    async fn get_comment(
+        &self,
+        request: Request<proto::GetCommentRequest>,
+    ) -> Reply<proto::GetCommentResponse> {
+        Ok(self.comment_got(request).await?)
+    }
+
+    async fn list_comments(
+        &self,
+        request: Request<proto::ListCommentsRequest>,
+    ) -> Reply<proto::ListCommentsResponse> {
+        Ok(self.comments_listed(request).await?)
+    }
+
+    async fn update_comment(
+        &self,
+        request: Request<proto::UpdateCommentRequest>,
+    ) -> Reply<proto::UpdateCommentResponse> {
+        Ok(self.comment_updated(request).await?)
+    }
+
+    async fn delete_comment(
+        &self,
+        request: Request<proto::DeleteCommentRequest>,
+    ) -> Reply<proto::DeleteCommentResponse> {
+        Ok(self.comment_deleted(request).await?)
+    }
+
+    async fn create_reference(
+        &self,
+        request: Request<proto::CreateReferenceRequest>,
+    ) -> Reply<proto::CreateReferenceResponse> {
+        Ok(self.reference_created(request).await?)
+    }
+
+    async fn get_reference(
+        &self,
+        request: Request<proto::GetReferenceRequest>,
+    ) -> Reply<proto::GetReferenceResponse> {
+        Ok(self.reference_got(request).await?)
+    }
+
+    async fn list_references(
+        &self,
+        request: Request<proto::ListReferencesRequest>,
+    ) -> Reply<proto::ListReferencesResponse> {
+        Ok(self.references_listed(request).await?)
+    }
+
+    async fn update_reference(
+        &self,
+        request: Request<proto::UpdateReferenceRequest>,
+    ) -> Reply<proto::UpdateReferenceResponse> {
+        Ok(self.reference_updated(request).await?)
+    }
+
+    async fn delete_reference(
+        &self,
+        request: Request<proto::DeleteReferenceRequest>,
+    ) -> Reply<proto::DeleteReferenceResponse> {
+        Ok(self.reference_deleted(request).await?)
     }
 }

@@ -3,10 +3,14 @@
 //! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
 //! or the hub. Only `status.rs` knows which code an error has.
 
+mod actor_service;
 mod auth;
+mod comments;
 mod configuration;
 mod deadline;
 mod decode;
+mod decode_issue;
+mod directory;
 mod door;
 mod encode;
 mod event_service;
@@ -16,11 +20,16 @@ mod issue_service;
 mod mask;
 mod observe;
 mod page_token;
+mod paging;
+mod people;
 mod project_service;
 mod publish;
+mod references;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;
+mod token;
 
 pub use auth::Access;
 pub use health::Health;

@@ -14,8 +14,10 @@ use tonic::transport::server::{Connected, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
+use super::actor_service::Actors;
 use super::auth::Access;
 use super::configuration::Configurations;
+use super::directory::Directory;
 use super::door::Door;
 use super::event_service::Events;
 use super::health::Health;
@@ -25,6 +27,7 @@ use super::project_service::Projects;
 use super::subscriptions::Subscriptions;
 use crate::ledger::Ledger;
 use crate::proto::DESCRIPTORS;
+use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
@@ -96,11 +99,13 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let Parts { ledger, hub, store, access, health, observer } = parts;
     let message_bytes_max = options.message_bytes_max;
+    let directory = Directory::new(store.clone(), hub.people());
     let door = Door {
         ledger,
         hub,
         store,
-        access,
+        access: access.knowing(directory.clone()),
+        directory,
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
@@ -118,6 +123,7 @@ pub async fn serve(
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
         .add_service(limited!(workflows))
+        .add_service(limited!(ActorServiceServer::new(Actors { door: door.clone() })))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }
@@ -220,7 +226,7 @@ mod tests {
             &self,
             request: Request<proto::CreateProjectRequest>,
         ) -> Reply<proto::CreateProjectResponse> {
-            let (_, message) = admit_write(&self.0, request)?;
+            let (_, message) = admit_write(&self.0, request).await?;
             let verb = crate::domain::project::CreateProject::try_from(message)?;
             Err(Error::Exists { resource: verb.id.to_string() }.into())
         }
@@ -229,7 +235,7 @@ mod tests {
             &self,
             request: Request<proto::GetProjectRequest>,
         ) -> Reply<proto::GetProjectResponse> {
-            admit(&self.0, &request)?;
+            admit(&self.0, &request).await?;
             let name = request.into_inner().name;
             if name == "panic" {
                 panic!("as it was told");
@@ -241,7 +247,7 @@ mod tests {
             &self,
             request: Request<proto::ListProjectsRequest>,
         ) -> Reply<proto::ListProjectsResponse> {
-            let caller = admit(&self.0, &request)?;
+            let caller = admit(&self.0, &request).await?;
             let reading = std::future::pending::<store::Result<proto::ListProjectsResponse>>();
             Ok(Response::new(caller.deadline.read(Box::pin(reading)).await?))
         }
@@ -260,6 +266,41 @@ mod tests {
             _: Request<proto::DeleteProjectRequest>,
         ) -> Reply<proto::DeleteProjectResponse> {
             Ok(Response::new(proto::DeleteProjectResponse::default()))
+        }
+
+        async fn create_member(
+            &self,
+            _: Request<proto::CreateMemberRequest>,
+        ) -> Reply<proto::CreateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn get_member(
+            &self,
+            _: Request<proto::GetMemberRequest>,
+        ) -> Reply<proto::GetMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn list_members(
+            &self,
+            _: Request<proto::ListMembersRequest>,
+        ) -> Reply<proto::ListMembersResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn update_member(
+            &self,
+            _: Request<proto::UpdateMemberRequest>,
+        ) -> Reply<proto::UpdateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn delete_member(
+            &self,
+            _: Request<proto::DeleteMemberRequest>,
+        ) -> Reply<proto::DeleteMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
         }
     }
 

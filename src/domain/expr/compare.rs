@@ -67,13 +67,9 @@ fn same_text(meter: &Meter, a: &str, b: &str) -> Result<bool, RunError> {
     Ok(a == b)
 }
 
-/// The order of two values: `None` if they have none, `Some(None)` if one is not a number.
-pub(super) fn order(
-    meter: &Meter,
-    a: &Value,
-    b: &Value,
-) -> Result<Option<Option<Ordering>>, RunError> {
-    Ok(Some(match (a, b) {
+/// The order of two values, if they have one. What is not a number has none, as in CEL.
+pub(super) fn order(meter: &Meter, a: &Value, b: &Value) -> Result<Option<Ordering>, RunError> {
+    Ok(match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
         (Value::Double(a), Value::Double(b)) => a.partial_cmp(b),
@@ -96,6 +92,6 @@ pub(super) fn order(
             | Value::Timestamp(_)
             | Value::Duration(_),
             _,
-        ) => return Ok(None),
-    }))
+        ) => None,
+    })
 }

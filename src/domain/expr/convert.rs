@@ -52,9 +52,9 @@ pub(super) fn call(meter: &Meter, function: Function, args: &[Value]) -> Done {
     Ok(Some(done))
 }
 
-/// Cuts the fraction off.
+/// Cuts the fraction off. The least int is refused, as CEL does: the double may have been rounded.
 fn to_int(double: f64) -> Result<Value, RunError> {
-    number::truncated(double).map(Value::Int).ok_or_else(|| {
+    number::truncated(double).filter(|int| *int > i64::MIN).map(Value::Int).ok_or_else(|| {
         let problem = format!("{double} does not fit into 64 bits");
         RunError::new(RunErrorKind::Overflow, problem)
     })

@@ -5,7 +5,10 @@ use std::fmt;
 use crate::domain::error::{Error, Reason};
 
 macro_rules! named {
-    ($(#[$outer:meta])* $name:ident { $($(#[doc = $doc:literal])* $variant:ident => $text:literal,)* }) => {
+    (
+        $(#[$outer:meta])*
+        $name:ident { $($(#[doc = $doc:literal])* $variant:ident => $text:literal,)* }
+    ) => {
         $(#[$outer])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[doc = $doc])* $variant,)* }

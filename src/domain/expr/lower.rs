@@ -8,7 +8,7 @@ use super::eval;
 use super::function;
 use super::kind::{self, Kind};
 use super::node::{Chain, Head, Key, Loop, LoopKind, Node};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Room};
 use super::syntax::Syntax;
 use super::value::Value;
 use crate::domain::error::quoted;
@@ -25,8 +25,14 @@ pub(super) fn lower(
     syntax: Syntax,
     roots: &[&str],
 ) -> Result<(Node, Kind, Vec<String>), CompileError> {
-    let mut lowering =
-        Lowering { roots, names: Vec::new(), locals: Vec::new(), nodes: 0, depth: 0 };
+    let mut lowering = Lowering {
+        roots,
+        names: Vec::new(),
+        locals: Vec::new(),
+        nodes: 0,
+        depth: 0,
+        room: Room::default(),
+    };
     let (node, kind) = lowering.value(syntax)?;
     Ok((node, kind, lowering.names))
 }
@@ -38,6 +44,8 @@ struct Lowering<'a> {
     locals: Vec<String>,
     nodes: usize,
     depth: usize,
+    /// What is left for patterns.
+    room: Room,
 }
 
 /// What a part of an expression becomes.
@@ -316,7 +324,8 @@ impl Lowering<'_> {
         };
         self.nodes += 1;
         let text = self.of_kind(text, Kind::String, "`matches`")?;
-        Ok((Node::Matches { text, pattern: Pattern::compile(&pattern)? }, Kind::Bool))
+        let pattern = Pattern::compile(&pattern, &mut self.room)?;
+        Ok((Node::Matches { text, pattern }, Kind::Bool))
     }
 }
 

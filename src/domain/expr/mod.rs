@@ -31,6 +31,9 @@ mod text;
 mod time;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{CompileError, Detail, Position, RunError, RunErrorKind};
 pub use value::{Value, Variables};
 

@@ -19,7 +19,7 @@ pub(super) fn binary(
     right: &Value,
 ) -> Result<Value, RunError> {
     let ordered = |is: fn(Ordering) -> bool| match compare::order(meter, left, right)? {
-        Some(order) => Ok(Value::Bool(order.is_some_and(is))),
+        Some(order) => Ok(Value::Bool(is(order))),
         None => no_operator(op, left, right),
     };
     match op {
@@ -40,8 +40,16 @@ pub(super) fn binary(
 
 fn contains(meter: &Meter, value: &Value, within: &Value) -> Result<Value, RunError> {
     if let Value::Map(entries) = within {
-        let Value::String(key) = value else { return Ok(Value::Bool(false)) };
-        return Ok(Value::Bool(entries.contains_key(key)));
+        return match value {
+            Value::String(key) => Ok(Value::Bool(entries.contains_key(key))),
+            // In CEL they may be keys, so one may ask for them.
+            Value::Bool(_) | Value::Int(_) | Value::Double(_) => Ok(Value::Bool(false)),
+            Value::Null
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Timestamp(_)
+            | Value::Duration(_) => no_operator(BinaryOp::In, value, within),
+        };
     }
     let Value::List(items) = within else {
         return no_operator(BinaryOp::In, value, within);

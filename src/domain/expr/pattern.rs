@@ -12,12 +12,20 @@ use crate::domain::error::quoted;
 
 /// Longer patterns are programs of their own.
 const SOURCE_BYTES_MAX: usize = 256;
-/// `\w{99}` is short and large.
-const COMPILED_BYTES_MAX: usize = 256 * 1024;
 /// The compiled size of a pattern of weight 1. Others weigh the next power of two.
-const LIGHT_BYTES: usize = 16 * 1024;
-/// The table of states that a pattern may keep. Smaller ones are thrown away more often.
-const TABLE_BYTES_MAX: usize = 128 * 1024;
+const LIGHT_BYTES: usize = 1024;
+
+/// The compiled size of all patterns of an expression. `\w{9}` is short and large.
+#[derive(Debug)]
+pub(super) struct Room {
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { bytes: 256 * 1024 }
+    }
+}
 
 /// A pattern that was read.
 #[derive(Clone, Debug)]
@@ -27,7 +35,7 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    pub(super) fn compile(source: &str) -> Result<Pattern, CompileError> {
+    pub(super) fn compile(source: &str, room: &mut Room) -> Result<Pattern, CompileError> {
         let bad = |problem: String| CompileError::new(Detail::BadRegex, problem);
         if source.len() > SOURCE_BYTES_MAX {
             return Err(bad(format!("a pattern must be at most {SOURCE_BYTES_MAX} bytes")));
@@ -35,22 +43,23 @@ impl Pattern {
         // The engine does not tell how large a pattern became, only whether it is over a bound.
         let mut bound = LIGHT_BYTES;
         let mut weight = 1;
-        loop {
-            let built =
-                RegexBuilder::new(source).size_limit(bound).dfa_size_limit(TABLE_BYTES_MAX).build();
-            match built {
-                Ok(regex) => return Ok(Pattern { regex: Arc::new(regex), weight }),
-                Err(regex::Error::CompiledTooBig(_)) if bound < COMPILED_BYTES_MAX => {
-                    (bound, weight) = (bound * 2, weight * 2);
+        while bound <= room.bytes {
+            // What the engine remembers of texts while it matches, for each thread that does.
+            let memory = (4 * bound).clamp(32 * 1024, 256 * 1024);
+            let builder =
+                RegexBuilder::new(source).size_limit(bound).dfa_size_limit(memory).build();
+            match builder {
+                Ok(regex) => {
+                    room.bytes -= bound;
+                    return Ok(Pattern { regex: Arc::new(regex), weight });
                 }
                 Err(regex::Error::CompiledTooBig(_)) => {
-                    let most = COMPILED_BYTES_MAX / 1024;
-                    let problem = format!("{} takes more than {most} KiB", quoted(source));
-                    return Err(bad(problem));
+                    (bound, weight) = (bound * 2, weight * 2);
                 }
                 Err(error) => return Err(bad(last_line(&error.to_string()))),
             }
         }
+        Err(bad(format!("patterns take more than 256 KiB, with {}", quoted(source))))
     }
 
     /// Whether the pattern is found anywhere in the text.
@@ -74,9 +83,13 @@ fn last_line(problem: &str) -> String {
 mod tests {
     use super::*;
 
+    fn compile(source: &str) -> Result<Pattern, CompileError> {
+        Pattern::compile(source, &mut Room::default())
+    }
+
     #[test]
     fn patterns_are_found_anywhere_unless_anchored() {
-        let found = |source, text| Pattern::compile(source).unwrap().is_match(text);
+        let found = |source, text| compile(source).unwrap().is_match(text);
 
         assert!(found("b+", "abbc") && !found("^b+$", "abbc"));
         assert!(found(r"^\p{Lu}-\d+$", "Ä-12"));
@@ -84,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_or_too_large_is_refused() {
-        let refused = |source: &str| Pattern::compile(source).unwrap_err();
+        let refused = |source: &str| compile(source).unwrap_err();
 
         assert_eq!(refused("(a").problem, "unclosed group");
         assert_eq!(refused("a{2,1}").detail, Detail::BadRegex);
@@ -97,10 +110,19 @@ mod tests {
 
     #[test]
     fn large_patterns_weigh_more() {
-        let weight = |source| Pattern::compile(source).unwrap().weight();
+        let weight = |source| compile(source).unwrap().weight();
 
         assert_eq!(weight("^ABC-[0-9]+$"), 1);
-        assert!(weight(r"\w{4}") > 1);
-        assert!(weight(r"\w{8}") > weight(r"\w{4}"));
+        assert!(weight(r"^\w$") > 1);
+        assert!(weight(r"\w{4}") > weight(r"^\w$"));
+    }
+
+    #[test]
+    fn all_patterns_of_an_expression_share_the_room() {
+        let mut room = Room::default();
+        let fits = (0..1_000).take_while(|_| Pattern::compile(r"\w", &mut room).is_ok()).count();
+
+        assert!((1..10).contains(&fits), "{fits}");
+        assert!(compile(r"\w").is_ok());
     }
 }

@@ -18,7 +18,7 @@ pub(super) const BRACKETS_MAX: usize = 32;
 struct Segment {
     /// `?` nests all that follows.
     choices: usize,
-    /// Operators since the last `&&` or `||`, which are made into balanced trees.
+    /// Operators since the last `&&` or `||`, which are made into balanced trees, or part of `?:`.
     operators: usize,
     operators_most: usize,
     /// Members, calls and signs of one operand.
@@ -35,7 +35,8 @@ impl Segment {
         self.chain = 0;
     }
 
-    fn logic(&mut self) {
+    /// What follows is a tree beside what was before, not above it.
+    fn beside(&mut self) {
         self.operators = 0;
         self.chain = 0;
     }
@@ -98,10 +99,11 @@ pub(super) fn check(source: &str) -> Result<(), CompileError> {
             Token::Dot => segment.link(),
             Token::Question => {
                 segment.choices += 1;
+                segment.beside();
                 after_operand = false;
             }
-            Token::Logic => {
-                segment.logic();
+            Token::Logic | Token::Colon => {
+                segment.beside();
                 after_operand = false;
             }
             Token::Operator if after_operand => {
@@ -109,7 +111,6 @@ pub(super) fn check(source: &str) -> Result<(), CompileError> {
                 after_operand = false;
             }
             Token::Operator => segment.link(),
-            Token::Colon => after_operand = false,
         }
         at = end;
     }
@@ -192,14 +193,13 @@ fn literal(word: &[u8]) -> Option<usize> {
     let (letters, quoted) = word.split_at(prefix);
     let is_raw = letters.iter().any(|letter| letter.eq_ignore_ascii_case(&b'r'));
     let quote = *quoted.first()?;
-    let quotes = if quoted.starts_with(&[quote; 3]) { 3 } else { 1 };
-    let mut at = quotes;
+    let triple = [quote; 3];
+    let end: &[u8] = if quoted.starts_with(&triple) { &triple } else { &[quote] };
+    let mut at = end.len();
     while at < quoted.len() {
         match quoted.get(at..).unwrap_or_default() {
             [b'\\', ..] if !is_raw => at += 2,
-            rest if rest.iter().take_while(|&&byte| byte == quote).count() >= quotes => {
-                return Some(prefix + at + quotes);
-            }
+            rest if rest.starts_with(end) => return Some(prefix + at + end.len()),
             _ => at += 1,
         }
     }
@@ -248,6 +248,7 @@ mod tests {
         assert_eq!(detail(&format!("[{}]", "a.b+c,".repeat(600))), None);
         assert_eq!(detail(&"a.b == 1 && ".repeat(300)), None);
         assert_eq!(detail(&"f(a.b, c) || ".repeat(300)), None);
+        assert_eq!(detail(&"a.b.c == 1 + 2 ? 'x' : ".repeat(60)), None);
     }
 
     #[test]

@@ -77,10 +77,10 @@ pub(super) fn call(meter: &Meter, function: Function, args: &[Value]) -> Done {
             return join(meter, items, by);
         }
         (Function::IndexOf, [Value::String(text), Value::String(part)]) => {
-            index_of(meter, text, part, 0)?
+            index_of(meter, text, part, None)?
         }
         (Function::IndexOf, [Value::String(text), Value::String(part), Value::Int(from)]) => {
-            index_of(meter, text, part, *from)?
+            index_of(meter, text, part, Some(*from))?
         }
         (Function::Substring, [Value::String(text), Value::Int(from)]) => {
             substring(meter, text, *from, None)?
@@ -162,17 +162,17 @@ fn out_of_range(at: i64) -> RunError {
     RunError::new(RunErrorKind::OutOfRange, format!("the text has no place {at}"))
 }
 
-/// The first place of a part at or behind a place, or -1.
-fn index_of(meter: &Meter, text: &str, part: &str, from: i64) -> Result<Value, RunError> {
+/// The first place of a part, at or behind a place of the text, or -1.
+fn index_of(meter: &Meter, text: &str, part: &str, from: Option<i64>) -> Result<Value, RunError> {
     meter.scan(text.len().saturating_add(part.len()))?;
-    let skipped = usize::try_from(from).map_err(|_| out_of_range(from))?;
+    let place = from.unwrap_or_default();
+    let skipped = usize::try_from(place).map_err(|_| out_of_range(place))?;
     let Some((start, _)) = text.char_indices().nth(skipped) else {
         // An empty part is found behind the last character, wherever behind it is looked for.
-        let end = text.chars().count();
-        return match (part.is_empty(), from) {
-            (true, _) => Ok(int(end)),
-            (false, 0) => Ok(Value::Int(-1)),
-            (false, _) => Err(out_of_range(from)),
+        return match from {
+            _ if part.is_empty() => Ok(int(text.chars().count())),
+            Some(place) => Err(out_of_range(place)),
+            None => Ok(Value::Int(-1)),
         };
     };
     let rest = text.get(start..).unwrap_or_default();

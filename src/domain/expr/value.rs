@@ -30,7 +30,7 @@ pub enum Value {
     List(Arc<Vec<Value>>),
     /// Values by name, in the order of the names.
     Map(Arc<BTreeMap<Arc<str>, Value>>),
-    /// An instant, from the year 1 to 9999.
+    /// An instant, from the year 1 to the last but one day of the year 9999, as jiff has it.
     Timestamp(Timestamp),
     /// A length of time, at most 10,000 years either way.
     Duration(SignedDuration),
@@ -43,6 +43,7 @@ impl Value {
             Value::Null => "null",
             Value::Bool(_) => "a bool",
             Value::Int(_) => "an int",
+            Value::Double(number) if number.is_nan() => "not a number",
             Value::Double(_) => "a double",
             Value::String(_) => "a string",
             Value::List(_) => "a list",
@@ -142,13 +143,11 @@ impl FromIterator<(Arc<str>, Value)> for Value {
 
 /// JSON has one kind of number; a whole one that is exact is an int, so that `n + 1` is as written.
 fn from_number(number: &serde_json::Number) -> Value {
-    if let Some(whole) = number.as_i64().filter(|n| (-EXACT_MAX..=EXACT_MAX).contains(n)) {
-        return Value::Int(whole);
-    }
     let double = number.as_f64().unwrap_or(f64::NAN);
-    match super::number::exact_int(double) {
-        Some(whole) if (-EXACT_MAX..=EXACT_MAX).contains(&whole) => Value::Int(whole),
-        Some(_) | None => Value::Double(double),
+    let whole = number.as_i64().or_else(|| super::number::exact_int(double));
+    match whole.filter(|n| (-EXACT_MAX..=EXACT_MAX).contains(n)) {
+        Some(whole) => Value::Int(whole),
+        None => Value::Double(double),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The methods of the service: three kinds, alike but for their messages.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response};
 
 use super::decode;
 use super::encode::{Sent, configuration, configuration_to_be};
-use crate::domain::command::{Resource, Verb};
+use crate::domain::command::Verb;
 use crate::domain::configuration::{
     Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
     DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow, built_in,
@@ -15,7 +17,7 @@ use crate::ledger::Answer;
 use crate::proto::{self, workflow_service_server::WorkflowService};
 use crate::transport::auth::{Admitted, Caller, admit, admit_write};
 use crate::transport::decode::page_size;
-use crate::transport::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use crate::transport::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use crate::transport::page_token::{List, wrong};
 
 /// Keeps configuration.
@@ -52,13 +54,13 @@ impl Configurations {
     ) -> Result<Outcome<T>> {
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (sent, replayed) = match answer {
-            Answer::Resource(Resource::Configuration(new)) => match creates {
-                true if admitted.validate_only => (configuration_to_be(&new), false),
-                true | false => (configuration(&new), false),
-            },
-            Answer::Resource(
-                other @ (Resource::Project(_) | Resource::Issue(_) | Resource::Message(_)),
-            ) => return Err(unexpected("configuration", &other)),
+            Answer::Resource(resource) => {
+                let new: Arc<Configuration> = expected("configuration", resource)?;
+                match creates {
+                    true if admitted.validate_only => (configuration_to_be(&new), false),
+                    true | false => (configuration(&new), false),
+                }
+            }
             Answer::Replayed(name) => {
                 let name = ConfigurationName::parse("name", T::KIND, &name)
                     .map_err(|error| Error::Internal(error.into()))?;
@@ -121,10 +123,10 @@ impl Configurations {
         // No id is both: what is built in cannot be created.
         let built_in = built_in::configurations(&project, T::KIND);
         let built_in = built_in.filter(|known| known.name.id.as_str() > after);
-        let own = listed.rows.into_iter().map(std::sync::Arc::new);
+        let own = listed.rows.into_iter().map(Arc::new);
         let mut all: Vec<_> = own.chain(built_in).collect();
         all.sort_by(|a, b| a.name.id.cmp(&b.name.id));
-        let encode = |one: std::sync::Arc<Configuration>| Some((configuration(&one)?, one));
+        let encode = |one: Arc<Configuration>| Some((configuration(&one)?, one));
         let all = all.into_iter().filter_map(encode).collect();
         let (all, more) = fit(all, size, |(sent, _): &(T, _)| sent.encoded_len());
         let last = all.last().map(|(_, one)| one.name.id.clone()).filter(|_| more);
@@ -168,7 +170,7 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$create_request>,
             ) -> Reply<proto::$create_response> {
-                let (admitted, message) = admit_write(&self.door.access, request)?;
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
                 let proto::$create_request {
                     parent, $id, $field, request_id: _, validate_only: _,
                 } = message;
@@ -180,7 +182,7 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$get_request>,
             ) -> Reply<proto::$get_response> {
-                let caller = admit(&self.door.access, &request)?;
+                let caller = admit(&self.door.access, &request).await?;
                 let proto::$get_request { name } = request.into_inner();
                 let $field = Some(self.get(&caller, &name).await?);
                 Ok(Response::new(proto::$get_response { $field }))
@@ -190,7 +192,7 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$list_request>,
             ) -> Reply<proto::$list_response> {
-                let caller = admit(&self.door.access, &request)?;
+                let caller = admit(&self.door.access, &request).await?;
                 let proto::$list_request { parent, page_size, page_token } = request.into_inner();
                 let Page { items: $all, next_page_token, cursor } =
                     self.list(&caller, &parent, page_size, &page_token).await?;
@@ -201,7 +203,7 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$update_request>,
             ) -> Reply<proto::$update_response> {
-                let (admitted, message) = admit_write(&self.door.access, request)?;
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
                 let proto::$update_request {
                     $field, update_mask, request_id: _, validate_only: _, $($more)?
                 } = message;
@@ -214,7 +216,7 @@ macro_rules! methods {
                 &self,
                 request: Request<proto::$delete_request>,
             ) -> Reply<proto::$delete_response> {
-                let (admitted, message) = admit_write(&self.door.access, request)?;
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
                 let proto::$delete_request { name, etag, request_id: _, validate_only: _ } = message;
                 let verb = $delete_verb(decode::delete(proto::$message::KIND, &name, etag)?);
                 answer_write!(self, admitted, verb, false, $delete_response, $field)
