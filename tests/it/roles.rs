@@ -96,7 +96,7 @@ fn name(collection: &str) -> String {
 }
 
 fn workflow() -> Workflow {
-    let status = |id, category: StatusCategory| Status {
+    let status = |id, category: StatusCategory| potts::proto::Status {
         id: text(id),
         category: category.into(),
         ..Default::default()
