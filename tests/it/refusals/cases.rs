@@ -39,6 +39,8 @@ macro_rules! cases {
     };
 }
 
+pub(super) use cases;
+
 /// The fields of a request that are not empty.
 macro_rules! ask {
     ($request:ident { $($field:ident: $value:expr),* $(,)? }) => {
@@ -46,13 +48,15 @@ macro_rules! ask {
     };
 }
 
+pub(super) use ask;
+
 pub const USED: &str = "0199a6a4-5c4d-7000-8000-000000000001";
 
 pub fn text(text: &str) -> String {
     text.into()
 }
 
-fn mask(paths: &[&str]) -> Option<FieldMask> {
+pub fn mask(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask { paths: paths.iter().map(|path| text(path)).collect() })
 }
 

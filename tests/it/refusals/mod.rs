@@ -2,17 +2,20 @@
 //! leaves nothing behind.
 
 mod cases;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use potts::proto::{
-    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason,
+    CloseIssueRequest, CreateGroupRequest, CreateIssueRequest, DeleteIssueRequest,
+    DeleteProjectRequest, ErrorReason, Group, Role,
 };
 
 use crate::support::{TestApp, told};
 use cases::{
     Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
 };
+use people::{actor_cases, group_cases, member_cases};
 
 /// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
 async fn busy() -> TestApp {
@@ -30,7 +33,19 @@ async fn busy() -> TestApp {
     app.issues().close_issue(close).await.unwrap();
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
+    people(&app).await;
     app
+}
+
+/// Ann, who is a member of the project and of a group in a group; and Bob.
+async fn people(app: &TestApp) {
+    app.actor("ann", "abc", Role::Viewer).await;
+    app.stranger("bob").await;
+    for (id, member) in [("qa", "actors/ann"), ("all", "groups/qa")] {
+        let group = Some(Group { members: vec![text(member)], ..Default::default() });
+        let request = CreateGroupRequest { group_id: text(id), group, ..Default::default() };
+        app.actors().create_group(request).await.unwrap();
+    }
 }
 
 /// Makes each call and compares what it is told; nothing is left behind by any.
@@ -79,14 +94,30 @@ async fn verbs_of_issues_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_actors_are_refused_as_documented() {
+    are_told(actor_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_groups_and_credentials_are_refused_as_documented() {
+    are_told(group_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_members_are_refused_as_documented() {
+    are_told(member_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
 
-const SERVICES: [&str; 3] = [
+const SERVICES: &[&str] = &[
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
+    include_str!("../../../proto/potts/v1/actor_service.proto"),
 ];
 
 /// `CreateIssue` of `create_issue`.
@@ -164,6 +195,7 @@ fn documented() -> BTreeMap<(String, String), String> {
 /// that do.
 const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
+    ("*", "ROLE_REQUIRED", "roles.rs", "every_rpc_asks_for_its_role"),
     ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
     ("Subscribe", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
@@ -189,11 +221,20 @@ const OF_OTHER_WORKFLOWS: &[(&str, &str)] = &[("TransitionIssue", "TRANSITION_FO
 
 #[test]
 fn every_documented_refusal_is_provoked() {
-    let cases = [project_cases(), issue_field_cases(), issue_verb_cases(), event_cases()];
+    let cases = [
+        project_cases(),
+        issue_field_cases(),
+        issue_verb_cases(),
+        event_cases(),
+        actor_cases(),
+        group_cases(),
+        member_cases(),
+    ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [
         ("door.rs", include_str!("../door.rs")),
+        ("roles.rs", include_str!("../roles.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
