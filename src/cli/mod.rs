@@ -3,6 +3,7 @@
 //! The client verbs speak gRPC as any client does; they know nothing that the contract does not
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
+mod actor;
 mod backoff;
 #[cfg(test)]
 mod canned;
@@ -11,14 +12,18 @@ mod completions;
 mod database;
 mod event;
 mod failure;
+mod group;
 mod issue;
 mod json;
+mod member;
 mod names;
 mod project;
 mod publish;
 mod render;
 mod serve;
 mod tail;
+mod token;
+mod verbs;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -104,6 +109,12 @@ pub enum Caller {
     Project(project::Project),
     /// Create, read and change issues.
     Issue(issue::Issue),
+    /// Create, read and change actors, and their tokens.
+    Actor(actor::Actor),
+    /// Create, read and change groups of actors.
+    Group(group::Group),
+    /// Say who may do what in a project.
+    Member(member::Member),
     /// Read the log of events.
     Event(event::Event),
     /// Print the completions of a shell.
@@ -160,6 +171,9 @@ impl Caller {
             Caller::Publish(verb) => Box::pin(verb.run(output)).await,
             Caller::Project(verb) => Box::pin(verb.run(output)).await,
             Caller::Issue(verb) => Box::pin(verb.run(output)).await,
+            Caller::Actor(verb) => Box::pin(verb.run(output)).await,
+            Caller::Group(verb) => Box::pin(verb.run(output)).await,
+            Caller::Member(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Completions(verb) => verb.run(output),
         }

@@ -140,7 +140,7 @@ async fn reason(call: &Call, clients: &Clients) -> String {
     }
 }
 
-/// Messages are refused one by one, in the answer.
+/// Messages are refused one by one, in the answer; who may send none is refused the whole call.
 async fn reason_of_message(clients: &Clients) -> String {
     let message = CloudEvent {
         id: text("1"),
@@ -154,7 +154,10 @@ async fn reason_of_message(clients: &Clients) -> String {
         events: vec![message],
         validate_only: true,
     };
-    let answer = clients.events().publish_events(request).await.unwrap().into_inner();
+    let answer = match clients.events().publish_events(request).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return told(Err::<(), _>(status)).reason,
+    };
     match answer.results[0].outcome.clone().unwrap() {
         publish_result::Outcome::Message(_) => text("allowed"),
         publish_result::Outcome::Refusal(refusal) => {

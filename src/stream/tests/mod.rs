@@ -2,6 +2,7 @@
 
 mod live;
 mod open;
+mod people;
 mod readers;
 mod tail;
 mod vec_log;

@@ -4,19 +4,22 @@
 #[macro_use]
 mod cases;
 mod remarks;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use potts::proto::{
-    CloseIssueRequest, Comment, CreateCommentRequest, CreateIssueRequest, CreateReferenceRequest,
-    DeleteIssueRequest, DeleteProjectRequest, ErrorReason, Reference, reference,
+    CloseIssueRequest, Comment, CreateCommentRequest, CreateGroupRequest, CreateIssueRequest,
+    CreateReferenceRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason, Group, Reference,
+    Role, reference,
 };
 
 use crate::support::{TestApp, told};
 use cases::{
     Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
 };
+use people::{actor_cases, group_cases, member_cases};
 
 /// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
 async fn busy() -> TestApp {
@@ -35,6 +38,7 @@ async fn busy() -> TestApp {
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
     remarks(&app).await;
+    people(&app).await;
     app
 }
 
@@ -50,6 +54,17 @@ async fn remarks(app: &TestApp) {
     let point = CreateReferenceRequest { parent: text("ABC-2"), ..point };
     let many = (0..200).map(|_| async { app.issues().create_reference(point.clone()).await });
     join_all(many).await.into_iter().for_each(|made| drop(made.unwrap()));
+}
+
+/// Ann, who is a member of the project and of a group in a group; and Bob.
+async fn people(app: &TestApp) {
+    app.actor("ann", "abc", Role::Viewer).await;
+    app.stranger("bob").await;
+    for (id, member) in [("qa", "actors/ann"), ("all", "groups/qa")] {
+        let group = Some(Group { members: vec![text(member)], ..Default::default() });
+        let request = CreateGroupRequest { group_id: text(id), group, ..Default::default() };
+        app.actors().create_group(request).await.unwrap();
+    }
 }
 
 /// Makes each call and compares what it is told; nothing is left behind by any.
@@ -103,14 +118,30 @@ async fn calls_about_remarks_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_actors_are_refused_as_documented() {
+    are_told(actor_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_groups_and_credentials_are_refused_as_documented() {
+    are_told(group_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_members_are_refused_as_documented() {
+    are_told(member_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
 
-const SERVICES: [&str; 3] = [
+const SERVICES: &[&str] = &[
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
+    include_str!("../../../proto/potts/v1/actor_service.proto"),
 ];
 
 /// `CreateIssue` of `create_issue`.
@@ -188,6 +219,7 @@ fn documented() -> BTreeMap<(String, String), String> {
 /// that do.
 const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
+    ("*", "ROLE_REQUIRED", "roles.rs", "every_rpc_asks_for_its_role"),
     ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
     ("*", "REQUEST_ID_REUSED", "retries.rs", "a_call_that_is_sent_again_happens_once"),
@@ -220,12 +252,16 @@ fn every_documented_refusal_is_provoked() {
         issue_verb_cases(),
         remarks::remark_cases(),
         event_cases(),
+        actor_cases(),
+        group_cases(),
+        member_cases(),
     ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [
         ("door.rs", include_str!("../door.rs")),
         ("retries.rs", include_str!("../retries.rs")),
+        ("roles.rs", include_str!("../roles.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
