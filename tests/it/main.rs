@@ -8,6 +8,7 @@
 )]
 
 mod command_line;
+mod configuration;
 mod door;
 mod embedded;
 mod events_api;

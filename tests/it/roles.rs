@@ -91,6 +91,84 @@ fn issue_calls() -> Vec<Call> {
     }
 }
 
+fn name(collection: &str) -> String {
+    format!("projects/abc/{collection}/own")
+}
+
+fn workflow() -> Workflow {
+    let status = |id, category: StatusCategory| Status {
+        id: text(id),
+        category: category.into(),
+        ..Default::default()
+    };
+    Workflow {
+        name: name("workflows"),
+        display_name: text("x"),
+        initial_status: text("new"),
+        statuses: vec![status("new", StatusCategory::Todo), status("done", StatusCategory::Done)],
+        ..Default::default()
+    }
+}
+
+fn issue_type() -> IssueType {
+    let (name, kind) = (name("issueTypes"), IssueKind::Task.into());
+    IssueType { name, kind, workflow: text("simple"), ..Default::default() }
+}
+
+fn action_type() -> ActionType {
+    ActionType { name: name("actionTypes"), display_name: text("x"), ..Default::default() }
+}
+
+/// What the calls about configuration are about.
+async fn configure(app: &TestApp) {
+    let (parent, own) = (|| text("projects/abc"), || text("own"));
+    let workflow = CreateWorkflowRequest {
+        parent: parent(),
+        workflow_id: own(),
+        workflow: Some(workflow()),
+        ..Default::default()
+    };
+    app.workflows().create_workflow(workflow).await.unwrap();
+    let issue_type = CreateIssueTypeRequest {
+        parent: parent(),
+        issue_type_id: own(),
+        issue_type: Some(issue_type()),
+        ..Default::default()
+    };
+    app.workflows().create_issue_type(issue_type).await.unwrap();
+    let action_type = CreateActionTypeRequest {
+        parent: parent(),
+        action_type_id: own(),
+        action_type: Some(action_type()),
+        ..Default::default()
+    };
+    app.workflows().create_action_type(action_type).await.unwrap();
+}
+
+fn workflow_calls() -> Vec<Call> {
+    let abc = || text("projects/abc");
+    calls! { workflows;
+        CreateWorkflow create_workflow,
+            would!(CreateWorkflowRequest { parent: abc(), workflow_id: text("new"), workflow: Some(workflow()) });
+        GetWorkflow get_workflow, GetWorkflowRequest { name: name("workflows") };
+        ListWorkflows list_workflows, ListWorkflowsRequest { parent: abc(), ..Default::default() };
+        UpdateWorkflow update_workflow, would!(UpdateWorkflowRequest { workflow: Some(workflow()) });
+        DeleteWorkflow delete_workflow, would!(DeleteWorkflowRequest { name: name("workflows") });
+        CreateIssueType create_issue_type,
+            would!(CreateIssueTypeRequest { parent: abc(), issue_type_id: text("new"), issue_type: Some(issue_type()) });
+        GetIssueType get_issue_type, GetIssueTypeRequest { name: name("issueTypes") };
+        ListIssueTypes list_issue_types, ListIssueTypesRequest { parent: abc(), ..Default::default() };
+        UpdateIssueType update_issue_type, would!(UpdateIssueTypeRequest { issue_type: Some(issue_type()) });
+        DeleteIssueType delete_issue_type, would!(DeleteIssueTypeRequest { name: name("issueTypes") });
+        CreateActionType create_action_type,
+            would!(CreateActionTypeRequest { parent: abc(), action_type_id: text("new"), action_type: Some(action_type()) });
+        GetActionType get_action_type, GetActionTypeRequest { name: name("actionTypes") };
+        ListActionTypes list_action_types, ListActionTypesRequest { parent: abc(), ..Default::default() };
+        UpdateActionType update_action_type, would!(UpdateActionTypeRequest { action_type: Some(action_type()) });
+        DeleteActionType delete_action_type, would!(DeleteActionTypeRequest { name: name("actionTypes") });
+    }
+}
+
 fn event_calls() -> Vec<Call> {
     calls! { events;
         GetEvent get_event, GetEventRequest { name: text("events/1") };
@@ -219,6 +297,7 @@ async fn every_rpc_asks_for_its_role() {
     let app = TestApp::start().await;
     app.project("abc").await;
     app.issue("abc", "t").await;
+    configure(&app).await;
     for id in ["other", "m"] {
         app.stranger(id).await;
     }
@@ -231,7 +310,8 @@ async fn every_rpc_asks_for_its_role() {
     let callers = callers(&app).await;
     let head = app.head().await;
     let of_groups = group_calls(&credential.credential.unwrap().name);
-    let all = [project_calls(), issue_calls(), event_calls(), actor_calls(), of_groups];
+    let all =
+        [project_calls(), issue_calls(), event_calls(), actor_calls(), of_groups, workflow_calls()];
     let calls: Vec<Call> = all.into_iter().flatten().collect();
 
     let mut wrong = Vec::new();

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod cases;
+mod configuration;
 mod remarks;
 mod people;
 
@@ -20,6 +21,7 @@ use cases::{
     Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
 };
 use people::{actor_cases, group_cases, member_cases};
+use configuration::{configuration_cases, configure};
 
 /// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
 async fn busy() -> TestApp {
@@ -37,6 +39,7 @@ async fn busy() -> TestApp {
     app.issues().close_issue(close).await.unwrap();
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
+    configure(&app).await;
     remarks(&app).await;
     people(&app).await;
     app
@@ -73,10 +76,11 @@ async fn are_told(cases: Vec<Case>) {
     let sql = app.database.sql().await;
     let count = "select (select count(*) from events), (select count(*) from requests),
                         (select sum(version) from issues)::bigint,
-                        (select sum(version) from projects)::bigint";
+                        (select sum(version) from projects)::bigint,
+                        (select count(*) from configurations)";
     let left = async || {
         let row = sql.query_one(count, &[]).await.unwrap();
-        [0, 1, 2, 3].map(|column| row.get::<_, i64>(column))
+        [0, 1, 2, 3, 4].map(|column| row.get::<_, i64>(column))
     };
     let before = left().await;
     let documented = documented();
@@ -137,11 +141,17 @@ async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_configuration_are_refused_as_documented() {
+    are_told(configuration_cases()).await;
+}
+
 const SERVICES: &[&str] = &[
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
     include_str!("../../../proto/potts/v1/actor_service.proto"),
+    include_str!("../../../proto/potts/v1/workflow_service.proto"),
 ];
 
 /// `CreateIssue` of `create_issue`.
@@ -255,6 +265,7 @@ fn every_documented_refusal_is_provoked() {
         actor_cases(),
         group_cases(),
         member_cases(),
+        configuration_cases(),
     ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
