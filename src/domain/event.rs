@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audience::Audience;
 use super::cloud_event::CloudEvent;
 use super::error::{Error, Reason, Result, quoted};
 use super::name::{ActorName, ProjectId};
@@ -121,6 +122,14 @@ catalogue! {
         "Fields of a project changed. data: changed[].";
 }
 
+/// The nouns of what changes who may read what.
+const PEOPLE: [&str; 3] = ["actor", "group", "member"];
+
+/// Whether events of that type change who may read what.
+pub fn changes_people(kind: &str) -> bool {
+    PEOPLE.contains(&noun_of(kind))
+}
+
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
@@ -146,6 +155,8 @@ pub struct Event {
     pub data: Fields,
     /// The message as it was sent.
     pub payload: Option<CloudEvent>,
+    /// Who may see it. There is no default: whoever makes an event has to know.
+    pub audience: Audience,
 }
 
 /// What the ledger adds to an event when it records it.
@@ -202,7 +213,7 @@ impl EventPattern {
 }
 
 /// The first word of a type.
-fn noun_of(kind: &str) -> &str {
+pub(super) fn noun_of(kind: &str) -> &str {
     kind.split('.').next().unwrap_or(kind)
 }
 

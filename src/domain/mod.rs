@@ -4,6 +4,7 @@
 //! it.
 
 pub mod access;
+pub mod audience;
 pub mod cloud_event;
 pub mod command;
 pub mod configuration;
@@ -18,6 +19,7 @@ pub mod message;
 pub mod name;
 pub mod people;
 pub mod project;
+pub mod reader;
 pub mod value;
 pub mod workflow;
 pub mod working_set;

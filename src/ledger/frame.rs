@@ -12,7 +12,8 @@ use crate::proto::well_known::{to_struct, to_timestamp};
 /// Encodes an event.
 pub fn encode(event: &Event, recorded: &Recorded) -> Bytes {
     let Event { kind, project, subject, root, version, step, .. } = event;
-    let Event { event_time, before, after, data, payload, .. } = event;
+    // Who may see it is stored beside it.
+    let Event { event_time, before, after, data, payload, audience: _, .. } = event;
     let Recorded { id, actor, at, ends_command } = recorded;
     let message = proto::Event {
         seq: 0,
@@ -32,6 +33,7 @@ pub fn encode(event: &Event, recorded: &Recorded) -> Bytes {
         data: to_struct(data),
         payload: payload.as_ref().map(Into::into),
         ends_command: *ends_command,
+        hidden: false,
     };
     message.encode_to_vec().into()
 }

@@ -10,11 +10,13 @@ use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
 use super::message::Subscribe;
+use super::people::{self, Caller};
 use super::shared::{Newest, Shared};
 use super::subscription::{Seat, Subscription};
 use super::{open, page, tail};
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::event::Seq;
+use crate::domain::name::ActorName;
 use crate::store;
 
 /// The bounds of a hub.
@@ -134,6 +136,7 @@ impl Hub {
             () = tail::follow(&self.shared) => (),
             () = tail::wake_in_groups(&self.shared) => (),
             () = page::serve(&self.shared) => (),
+            () = people::follow(&self.shared) => (),
         }
         self.stop();
     }
@@ -144,14 +147,16 @@ impl Hub {
         open::position(&self.shared, seq).await
     }
 
-    /// Starts a reader. Refuses a start that cannot be honoured.
+    /// Starts a reader, who is sent what the caller may see. Refuses a start that cannot be
+    /// honoured.
     ///
     /// # Errors
     ///
     /// `FailedPrecondition` for a cursor of another log, `OutOfRange` for one that lies before or
     /// behind this one, `Invalid` for a time in the future, `Exhausted` for one reader too many,
+    /// `Forbidden` for a caller who is disabled or deleted,
     /// `Unavailable` while the service stops or the log cannot be read.
-    pub async fn subscribe(&self, request: Subscribe) -> Result<Subscription> {
+    pub async fn subscribe(&self, caller: &ActorName, request: Subscribe) -> Result<Subscription> {
         let Some(seat) = Seat::take(&self.shared) else {
             return Err(Error::Exhausted {
                 reason: Reason::LimitReached,
@@ -160,7 +165,8 @@ impl Hub {
             });
         };
         let opening = open::open(&self.shared, &request).await?;
-        Ok(Subscription::new(seat, request, opening))
+        let caller = Caller::find(&self.shared, caller).await?;
+        Ok(Subscription::new(seat, caller, request, opening))
     }
 
     /// Ends all subscriptions, and refuses new ones.

@@ -11,6 +11,7 @@ mod log;
 mod message;
 mod open;
 mod page;
+mod people;
 mod ring;
 mod shared;
 mod subscription;
@@ -19,7 +20,7 @@ mod tail;
 mod tests;
 
 pub use cursor::{Epoch, Position};
-pub use frame::{Frame, with_seq};
+pub use frame::{Frame, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};
 pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};

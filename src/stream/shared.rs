@@ -12,11 +12,12 @@ use super::frame::Frame;
 use super::hub::{Options, Stats};
 use super::log::{Log, Reading};
 use super::page::Pages;
+use super::people::People;
 use super::ring::{Ring, Waiting};
 use crate::domain::error::{Error, Reason};
-use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::store::{self, Fault, LogState};
+use crate::domain::event::{Seq, changes_people};
+use crate::domain::reader::View;
+use crate::store::{self, Fault, LogState, Stretch};
 
 /// A read that takes longer has failed. The database ends its own statements long before.
 const READ_WITHIN: Duration = Duration::from_secs(15);
@@ -72,6 +73,8 @@ pub(super) struct Newest {
     pub table_head: Seq,
     pub ring: Ring,
     pub waiting: Waiting,
+    /// The newest event that changes who may read what.
+    people_changed: Seq,
     /// The log has a hole behind the head.
     pub halted: bool,
     pub stopped: bool,
@@ -88,6 +91,7 @@ impl Newest {
             table_head: state.head,
             ring: Ring::new(head),
             waiting: Waiting::default(),
+            people_changed: Seq(0),
             halted: false,
             stopped: false,
             ended: Ended::ShuttingDown,
@@ -122,6 +126,7 @@ pub(super) struct Shared {
     pub log: Arc<dyn Log>,
     pub options: Options,
     pub pages: Pages,
+    pub people: People,
     pub counters: Counters,
     newest: RwLock<Newest>,
     /// The head again, for those who need nothing else.
@@ -143,6 +148,7 @@ impl Shared {
             log,
             options,
             pages: Pages::default(),
+            people: People::default(),
             counters: Counters::default(),
             head: AtomicI64::new(newest.ring.head().seq.0),
             newest: RwLock::new(newest),
@@ -242,6 +248,7 @@ impl Shared {
         while let Some(frames) = newest.waiting.next(newest.ring.head().seq) {
             newest.enter(frames);
         }
+        self.people.changed(newest.people_changed);
         self.head.store(newest.ring.head().seq.0, Ordering::Release);
         newest.ring.trim(self.options.ring_events_max, self.options.ring_bytes_max)
     }
@@ -266,6 +273,8 @@ impl Shared {
         let mut newest = self.write();
         let stopped = newest.stopped;
         let old = std::mem::replace(&mut *newest, Newest { stopped, ..Newest::new(state, head) });
+        self.people.changed(newest.people_changed);
+        self.people.forget();
         self.head.store(head.seq.0, Ordering::Release);
         self.end_all(&mut newest, Ended::LogReplaced);
         drop(newest);
@@ -346,8 +355,8 @@ impl Shared {
         if seq == Seq(0) {
             return Ok(Some(Position::default()));
         }
-        let all = EventFilter::default();
-        let rows = self.ask(self.log.page(Seq(seq.0 - 1), seq, &all, 1)).await?;
+        let all = View::of_everything();
+        let rows = self.ask(self.log.page(Stretch::one(seq), &all)).await?;
         let row = rows.into_iter().find(|row| row.seq == seq);
         Ok(row.map(|row| Position::after(row.seq, row.event_id)))
     }
@@ -389,6 +398,9 @@ impl Newest {
     fn enter(&mut self, frames: Vec<Arc<Frame>>) {
         let head = self.ring.head().seq;
         for frame in frames.into_iter().skip_while(|frame| frame.seq <= head) {
+            if changes_people(&frame.kind) {
+                self.people_changed = frame.seq;
+            }
             self.ring.push(frame);
         }
     }

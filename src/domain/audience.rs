@@ -1,0 +1,109 @@
+//! Who may see what an event tells, as far as it is not everybody who may read its project.
+
+use super::issue::Issue;
+use super::name::Principal;
+
+/// Names of groups and actors; none is everybody who may read the project.
+pub type Names = Option<Vec<String>>;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Lists {
+    before: Names,
+    after: Names,
+}
+
+/// Who may see the state before an event, and who may see the state after it. Most events are for
+/// everybody, and those take no memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audience(Option<Box<Lists>>);
+
+impl Audience {
+    /// Everybody who may read the project.
+    pub fn everybody() -> Audience {
+        Audience(None)
+    }
+
+    /// Those of one list before, those of another one after.
+    pub fn of(before: Names, after: Names) -> Audience {
+        let some = before.is_some() || after.is_some();
+        Audience(some.then(|| Box::new(Lists { before, after })))
+    }
+
+    /// Those who may see an issue as it is; what happened did not change who they are.
+    pub fn of_issue(issue: &Issue) -> Audience {
+        let names = names(issue);
+        Audience::of(names.clone(), names)
+    }
+
+    /// Those who could see an issue as it was, and those who may see it as it has become.
+    pub fn of_change(old: &Issue, new: &Issue) -> Audience {
+        Audience::of(names(old), names(new))
+    }
+
+    /// Also those, before and after: who holds or is given an action sees its issue.
+    pub fn and<'a>(mut self, principals: impl IntoIterator<Item = &'a Principal>) -> Audience {
+        if let Some(lists) = &mut self.0 {
+            for principal in principals {
+                lists.before.iter_mut().for_each(|names| names.push(principal.to_string()));
+                lists.after.iter_mut().for_each(|names| names.push(principal.to_string()));
+            }
+        }
+        self
+    }
+
+    /// Whether it is everybody, before and after.
+    pub fn is_everybody(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Who may see the state before; none is everybody.
+    pub fn before(&self) -> Option<&[String]> {
+        self.0.as_ref().and_then(|lists| lists.before.as_deref())
+    }
+
+    /// Who may see the state after; none is everybody.
+    pub fn after(&self) -> Option<&[String]> {
+        self.0.as_ref().and_then(|lists| lists.after.as_deref())
+    }
+
+    /// What it takes in memory beside itself, about.
+    pub fn weight(&self) -> usize {
+        let names = |names: Option<&[String]>| -> usize {
+            names.iter().flat_map(|names| names.iter()).map(|name| size_of::<String>() + name.len()).sum()
+        };
+        let lists = self.0.as_ref().map_or(0, |_| size_of::<Lists>());
+        lists + names(self.before()) + names(self.after())
+    }
+}
+
+/// Who may see an issue, administrators of its project and holders of its actions aside.
+fn names(issue: &Issue) -> Names {
+    let groups = issue.visible_to.as_ref()?.iter().map(|group| group.as_str());
+    let assignees = issue.assignees.iter().map(Principal::as_str);
+    Some(groups.chain(assignees).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::name::{ActorName, GroupName};
+
+    #[test]
+    fn everybody_takes_no_memory() {
+        assert_eq!(size_of::<Audience>(), size_of::<usize>());
+        assert!(Audience::of(None, None).is_everybody());
+        assert_eq!(Audience::everybody().weight(), 0);
+        assert!(Audience::of(None, Some(vec!["groups/qa".into()])).weight() > 9);
+    }
+
+    #[test]
+    fn holders_join_lists_and_never_close_what_is_open() {
+        let ann = Principal::from(ActorName::stored("actors/ann"));
+        let qa = GroupName::stored("groups/qa").to_string();
+
+        assert!(Audience::everybody().and([&ann]).is_everybody());
+        let joined = Audience::of(None, Some(vec![qa.clone()])).and([&ann]);
+        assert_eq!(joined.before(), None);
+        assert_eq!(joined.after(), Some(&[qa, "actors/ann".to_owned()][..]));
+    }
+}
