@@ -69,7 +69,11 @@ impl Audience {
     /// What it takes in memory beside itself, about.
     pub fn weight(&self) -> usize {
         let names = |names: Option<&[String]>| -> usize {
-            names.iter().flat_map(|names| names.iter()).map(|name| size_of::<String>() + name.len()).sum()
+            names
+                .iter()
+                .flat_map(|names| names.iter())
+                .map(|name| size_of::<String>() + name.len())
+                .sum()
         };
         let lists = self.0.as_ref().map_or(0, |_| size_of::<Lists>());
         lists + names(self.before()) + names(self.after())

@@ -122,14 +122,6 @@ catalogue! {
         "Fields of a project changed. data: changed[].";
 }
 
-/// The nouns of what changes who may read what.
-const PEOPLE: [&str; 3] = ["actor", "group", "member"];
-
-/// Whether events of that type change who may read what.
-pub fn changes_people(kind: &str) -> bool {
-    PEOPLE.contains(&noun_of(kind))
-}
-
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
@@ -210,6 +202,11 @@ impl EventPattern {
             EventPattern::All => true,
         }
     }
+}
+
+/// Whether events of that type say that somebody may do more or less than before.
+pub fn concerns_people(kind: &str) -> bool {
+    matches!(noun_of(kind), "actor" | "credential" | "group" | "member")
 }
 
 /// The first word of a type.

@@ -211,9 +211,7 @@ impl QueryFragment<Pg> for AppendStatement<'_> {
             "visible_before" => {
                 out.push_bind_param::<Array<Nullable<Text>>, _>(&self.visible_before)
             }
-            "visible_after" => {
-                out.push_bind_param::<Array<Nullable<Text>>, _>(&self.visible_after)
-            }
+            "visible_after" => out.push_bind_param::<Array<Nullable<Text>>, _>(&self.visible_after),
             "bodies" => out.push_bind_param::<Array<Binary>, _>(&self.bodies),
             other => panic!("the append has no parameter {other}"),
         })
@@ -315,8 +313,7 @@ pub struct LogRow {
 }
 
 type SqlNames = Nullable<Array<Text>>;
-type SqlRow =
-    (BigInt, SqlUuid, Bool, Text, Text, Text, Text, SmallInt, SqlNames, SqlNames, Binary);
+type SqlRow = (BigInt, SqlUuid, Bool, Text, Text, Text, Text, SmallInt, SqlNames, SqlNames, Binary);
 type Row = (i64, Uuid, bool, String, String, String, String, i16, Names, Names, Vec<u8>);
 
 fn log_row(row: Row) -> LogRow {

@@ -5,6 +5,7 @@
 mod configuration;
 mod connect;
 mod counter;
+mod credential;
 mod definition;
 mod error;
 mod facts;
@@ -35,6 +36,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use connect::{Connector, Purpose};
+pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
@@ -107,6 +109,20 @@ impl Store {
         let mut reader = self.read.get(Some(deadline)).await?;
         let now = log::now(reader.conn()).await;
         reader.give_back(now).await
+    }
+
+    /// Whom the token of that digest lets in, disabled or not.
+    pub async fn let_in(&self, hash: &[u8; 32], deadline: Instant) -> Result<Option<LetIn>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = credential::let_in(reader.conn(), hash).await;
+        reader.give_back(found).await
+    }
+
+    /// What somebody may do; none is nobody that there is.
+    pub async fn standing(&self, who: &Principal, deadline: Instant) -> Result<Option<Standing>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = standing::find(reader.conn(), &[who]).await;
+        Ok(reader.give_back(found).await?.into_iter().next())
     }
 
     /// A project, deleted or not.

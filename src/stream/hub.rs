@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::callers::{self, Caller};
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
 use super::message::Subscribe;
-use super::people::{self, Caller};
 use super::shared::{Newest, Shared};
 use super::subscription::{Seat, Subscription};
 use super::{open, page, tail};
@@ -123,6 +124,13 @@ impl Hub {
         self.shared.take(frames.into_iter().map(Arc::new).collect());
     }
 
+    /// Tells when actors, groups, members or credentials have changed: holds the place of the
+    /// newest event about them. Changes of this replica are told before they are acknowledged,
+    /// those of others when the log has been read.
+    pub fn people(&self) -> watch::Receiver<Seq> {
+        self.shared.people()
+    }
+
     /// Says that the log may have grown.
     pub fn hint(&self) {
         self.shared.hint.notify_one();
@@ -136,7 +144,7 @@ impl Hub {
             () = tail::follow(&self.shared) => (),
             () = tail::wake_in_groups(&self.shared) => (),
             () = page::serve(&self.shared) => (),
-            () = people::follow(&self.shared) => (),
+            () = callers::follow(&self.shared) => (),
         }
         self.stop();
     }

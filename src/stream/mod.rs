@@ -3,6 +3,7 @@
 //! Trusts no hint: whatever it is told, the log decides.
 
 mod batch;
+mod callers;
 mod catch_up;
 mod cursor;
 mod frame;
@@ -11,7 +12,6 @@ mod log;
 mod message;
 mod open;
 mod page;
-mod people;
 mod ring;
 mod shared;
 mod subscription;

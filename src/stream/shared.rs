@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
+use super::callers::Callers;
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::hub::{Options, Stats};
 use super::log::{Log, Reading};
 use super::page::Pages;
-use super::people::People;
 use super::ring::{Ring, Waiting};
 use crate::domain::error::{Error, Reason};
-use crate::domain::event::{Seq, changes_people};
+use crate::domain::event::{Seq, concerns_people};
 use crate::domain::reader::View;
 use crate::store::{self, Fault, LogState, Stretch};
 
@@ -73,8 +73,6 @@ pub(super) struct Newest {
     pub table_head: Seq,
     pub ring: Ring,
     pub waiting: Waiting,
-    /// The newest event that changes who may read what.
-    people_changed: Seq,
     /// The log has a hole behind the head.
     pub halted: bool,
     pub stopped: bool,
@@ -91,7 +89,6 @@ impl Newest {
             table_head: state.head,
             ring: Ring::new(head),
             waiting: Waiting::default(),
-            people_changed: Seq(0),
             halted: false,
             stopped: false,
             ended: Ended::ShuttingDown,
@@ -126,7 +123,7 @@ pub(super) struct Shared {
     pub log: Arc<dyn Log>,
     pub options: Options,
     pub pages: Pages,
-    pub people: People,
+    pub callers: Callers,
     pub counters: Counters,
     newest: RwLock<Newest>,
     /// The head again, for those who need nothing else.
@@ -134,6 +131,8 @@ pub(super) struct Shared {
     /// Moves, under the write lock, when all subscriptions end.
     generation: AtomicU64,
     wake: watch::Sender<()>,
+    /// The newest event about people that this replica has heard of.
+    people: watch::Sender<Seq>,
     /// Rung for the tail: the log may have grown.
     pub hint: Notify,
     /// Rung for the tail: readers are to be woken with the next group.
@@ -144,16 +143,18 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn new(log: Arc<dyn Log>, options: Options, newest: Newest) -> Shared {
+        let head = newest.ring.head().seq;
         Shared {
             log,
             options,
             pages: Pages::default(),
-            people: People::default(),
+            callers: Callers::default(),
             counters: Counters::default(),
-            head: AtomicI64::new(newest.ring.head().seq.0),
+            head: AtomicI64::new(head.0),
             newest: RwLock::new(newest),
             generation: AtomicU64::new(0),
             wake: watch::Sender::new(()),
+            people: watch::Sender::new(head),
             hint: Notify::new(),
             late: Notify::new(),
             doubtful: AtomicBool::new(false),
@@ -191,6 +192,30 @@ impl Shared {
         self.wake.subscribe()
     }
 
+    /// The newest event about people. It moves before anybody is answered that there is one.
+    pub fn people(&self) -> watch::Receiver<Seq> {
+        self.people.subscribe()
+    }
+
+    /// The newest event about people. Read before the head and under the lock of the ring, it is
+    /// that of all that is there.
+    pub fn people_changed(&self) -> Seq {
+        *self.people.borrow()
+    }
+
+    /// Tells that people have changed, where they have. Whatever lies before an event was committed
+    /// before it, so a newer one stands for all the older ones.
+    fn tell_people(&self, frames: &[Arc<Frame>]) {
+        let newest = frames.iter().rev().find(|frame| concerns_people(&frame.kind));
+        if let Some(seq) = newest.map(|frame| frame.seq) {
+            self.people.send_if_modified(|known| {
+                let newer = *known < seq;
+                *known = seq.max(*known);
+                newer
+            });
+        }
+    }
+
     /// Wakes every reader.
     pub fn ring_bell(&self) {
         self.wake.send_replace(());
@@ -208,6 +233,8 @@ impl Shared {
     /// Takes committed events, in order and without a gap between them. What this replica knows
     /// already is ignored, what lies beyond the next place waits.
     pub fn take(&self, frames: Vec<Arc<Frame>>) {
+        // What was committed is so, even where events in front of it have not arrived here yet.
+        self.tell_people(&frames);
         let dense = frames.is_sorted_by(|one, other| one.seq.next() == other.seq);
         let (Some(first), true) = (frames.first(), dense) else {
             if !frames.is_empty() {
@@ -248,7 +275,6 @@ impl Shared {
         while let Some(frames) = newest.waiting.next(newest.ring.head().seq) {
             newest.enter(frames);
         }
-        self.people.changed(newest.people_changed);
         self.head.store(newest.ring.head().seq.0, Ordering::Release);
         newest.ring.trim(self.options.ring_events_max, self.options.ring_bytes_max)
     }
@@ -273,10 +299,11 @@ impl Shared {
         let mut newest = self.write();
         let stopped = newest.stopped;
         let old = std::mem::replace(&mut *newest, Newest { stopped, ..Newest::new(state, head) });
-        self.people.changed(newest.people_changed);
-        self.people.forget();
+        self.callers.forget();
         self.head.store(head.seq.0, Ordering::Release);
         self.end_all(&mut newest, Ended::LogReplaced);
+        // Another log, other people.
+        self.people.send_replace(head.seq);
         drop(newest);
         drop(old);
         self.ring_bell();
@@ -398,9 +425,6 @@ impl Newest {
     fn enter(&mut self, frames: Vec<Arc<Frame>>) {
         let head = self.ring.head().seq;
         for frame in frames.into_iter().skip_while(|frame| frame.seq <= head) {
-            if changes_people(&frame.kind) {
-                self.people_changed = frame.seq;
-            }
             self.ring.push(frame);
         }
     }

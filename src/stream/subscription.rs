@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::batch::Batch;
+use super::callers::{Caller, Renewal};
 use super::catch_up::{CatchUp, Turn};
 use super::cursor::{Epoch, Position};
 use super::frame::hidden;
 use super::message::{Message, Subscribe};
 use super::open::Opening;
-use super::people::{Caller, Renewal};
 use super::ring::{Ahead, Stretch};
 use super::shared::{Ended, Shared};
 use crate::domain::error::{Error, Result};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hint::black_box;
 use std::mem;
+use std::sync::Arc;
 
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -12,9 +13,12 @@ use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
 use super::deadline::Deadline;
+use super::directory::Directory;
+use super::token::{self, Hash};
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, invalid, quoted};
 use crate::domain::name::ActorName;
+use crate::domain::people::Standing;
 use crate::ledger::{Call, Class, Command};
 use crate::proto;
 
@@ -23,38 +27,66 @@ use crate::proto;
 pub struct Access {
     /// SHA-256 of the root token: digests are compared, so that the time a comparison takes tells
     /// nothing about the token. None: everybody is root.
-    root: Option<[u8; 32]>,
+    root: Option<Hash>,
+    /// Who all the others are; none: there are no others.
+    directory: Option<Directory>,
 }
 
 impl Access {
     /// Lets everybody in, as root. For a service that listens on the loopback interface alone.
     pub fn open() -> Access {
-        Access { root: None }
+        Access { root: None, directory: None }
     }
 
     /// Lets in who sends `authorization: Bearer` and this token, as root.
     pub fn by_token(token: &str) -> Access {
-        Access { root: Some(Sha256::digest(token).into()) }
+        Access { root: Some(token::hash(token)), directory: None }
     }
 
-    fn caller(&self, metadata: &MetadataMap) -> Result<ActorName> {
-        let Some(root) = &self.root else { return Ok(ActorName::root()) };
-        let refused = |problem: &str| Error::Unauthenticated { problem: problem.into() };
-        let sent = metadata.get("authorization").ok_or_else(|| {
-            refused("no token was sent; send `authorization: Bearer` and the token")
-        })?;
-        let token = sent
-            .to_str()
-            .ok()
-            .and_then(|sent| sent.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(|| refused("`authorization` must be `Bearer` and the token"))?;
-        if !same(root, &Sha256::digest(token).into()) {
-            return Err(refused("the token is not valid"));
-        }
-        Ok(ActorName::root())
+    /// Lets in also who has a credential.
+    pub(super) fn knowing(self, directory: Directory) -> Access {
+        Access { directory: Some(directory), ..self }
     }
+
+    async fn caller(
+        &self,
+        metadata: &MetadataMap,
+        deadline: Deadline,
+    ) -> Result<(ActorName, Arc<Standing>)> {
+        let Some(root) = &self.root else { return Ok(as_root()) };
+        let token = bearer(metadata)?;
+        let hash = token::hash(token);
+        if same(root, &hash) {
+            return Ok(as_root());
+        }
+        let known = match &self.directory {
+            // Found by its digest, so the time that it takes tells nothing about other tokens.
+            Some(directory) if token::is_drawn(token) => directory.caller(hash, deadline).await?,
+            Some(_) | None => None,
+        };
+        known.ok_or_else(|| unauthenticated("the token is not valid"))
+    }
+}
+
+fn as_root() -> (ActorName, Arc<Standing>) {
+    (ActorName::root(), Arc::new(Standing::root()))
+}
+
+fn unauthenticated(problem: &str) -> Error {
+    Error::Unauthenticated { problem: problem.into() }
+}
+
+/// The token that was sent.
+fn bearer(metadata: &MetadataMap) -> Result<&str> {
+    let sent = metadata.get("authorization").ok_or_else(|| {
+        unauthenticated("no token was sent; send `authorization: Bearer` and the token")
+    })?;
+    sent.to_str()
+        .ok()
+        .and_then(|sent| sent.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthenticated("`authorization` must be `Bearer` and the token"))
 }
 
 /// Never shows the digest.
@@ -65,7 +97,7 @@ impl fmt::Debug for Access {
 }
 
 /// Compares in a time that does not depend on where two digests differ.
-fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+fn same(one: &Hash, other: &Hash) -> bool {
     let differing = one.iter().zip(other).fold(0, |differing, (a, b)| black_box(differing | a ^ b));
     differing == 0
 }
@@ -75,19 +107,21 @@ fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 pub(super) struct Caller {
     /// Who.
     pub name: ActorName,
+    /// What they may do, as it was when the call came in.
+    pub standing: Arc<Standing>,
     /// Until when the answer is of use.
     pub deadline: Deadline,
 }
 
 /// Lets a caller in, or does not.
-pub(super) fn admit<T>(access: &Access, request: &Request<T>) -> Result<Caller> {
-    let name = access.caller(request.metadata())?;
+pub(super) async fn admit<T>(access: &Access, request: &Request<T>) -> Result<Caller> {
     let deadline = request
         .extensions()
         .get()
         .copied()
         .unwrap_or_else(|| Deadline::of(request.metadata().as_ref(), Instant::now()));
-    Ok(Caller { name, deadline })
+    let (name, standing) = access.caller(request.metadata(), deadline).await?;
+    Ok(Caller { name, standing, deadline })
 }
 
 /// The request of an RPC that changes something.
@@ -137,8 +171,11 @@ pub(super) struct Admitted {
 }
 
 /// Lets a write in, and takes its message apart from how it is asked.
-pub(super) fn admit_write<T: Write>(access: &Access, request: Request<T>) -> Result<(Admitted, T)> {
-    let caller = admit(access, &request)?;
+pub(super) async fn admit_write<T: Write>(
+    access: &Access,
+    request: Request<T>,
+) -> Result<(Admitted, T)> {
+    let caller = admit(access, &request).await?;
     let mut message = request.into_inner();
     let (request_id, validate_only) = message.take();
     let encoded = message.encode_to_vec();
@@ -211,11 +248,17 @@ fn fingerprint(rpc: &str, encoded: &[u8]) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use proptest::prelude::*;
 
     use super::*;
     use crate::domain::issue::CloseIssue;
     use crate::domain::name::IssueName;
+
+    /// What comes of it at once: nobody has to be looked up.
+    fn now<T>(admitting: impl Future<Output = T>) -> T {
+        admitting.now_or_never().unwrap()
+    }
 
     fn asked<T>(authorization: Option<&str>, message: T) -> Request<T> {
         let mut request = Request::new(message);
@@ -245,7 +288,7 @@ mod tests {
     #[test]
     fn the_token_and_nothing_else_lets_in() {
         let access = Access::by_token("s3cret");
-        let enters = |sent| admit(&access, &asked(sent, ())).is_ok();
+        let enters = |sent| now(admit(&access, &asked(sent, ()))).is_ok();
 
         assert!(enters(Some("Bearer s3cret")));
         assert!(enters(Some("bearer  s3cret")));
@@ -261,15 +304,16 @@ mod tests {
     #[test]
     fn an_open_door_lets_everybody_in_as_root() {
         for sent in [None, Some("Bearer x")] {
-            let caller = admit(&Access::open(), &asked(sent, ())).unwrap();
+            let caller = now(admit(&Access::open(), &asked(sent, ()))).unwrap();
             assert_eq!(caller.name, ActorName::root());
+            assert!(caller.standing.admin && caller.standing.active);
         }
     }
 
     #[test]
     fn request_ids_are_uuids_or_made_by_the_door() {
         let call = |id: &str| {
-            let (admitted, _) = admit_write(&Access::open(), asked(None, close(id))).unwrap();
+            let (admitted, _) = now(admit_write(&Access::open(), asked(None, close(id)))).unwrap();
             admitted.command(verb()).map(|command| command.call)
         };
         let id = "0199a6a4-5c4d-7000-8000-000000000001";
@@ -288,14 +332,15 @@ mod tests {
 
     #[test]
     fn a_fingerprint_knows_what_is_asked_and_not_how() {
-        let print =
-            |message| admit_write(&Access::open(), asked(None, message)).unwrap().0.fingerprint;
+        let print = |message| {
+            now(admit_write(&Access::open(), asked(None, message))).unwrap().0.fingerprint
+        };
         let mut validating = close("");
         validating.validate_only = true;
         let mut other = close("");
         other.message = "m".into();
         let reopen = proto::ReopenIssueRequest { name: "ABC-1".into(), ..Default::default() };
-        let reopens = admit_write(&Access::open(), asked(None, reopen)).unwrap().0.fingerprint;
+        let reopens = now(admit_write(&Access::open(), asked(None, reopen))).unwrap().0.fingerprint;
 
         assert_eq!(print(close("a")), print(close("b")));
         assert_eq!(print(close("")), print(validating));

@@ -7,7 +7,9 @@ use tonic::metadata::MetadataValue;
 use tonic::{Response, Status};
 
 use super::auth::{Access, Admitted, Caller};
+use super::directory::Directory;
 use super::subscriptions::Subscriptions;
+use crate::domain::access;
 use crate::domain::command::{Resource, Verb};
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::name::ProjectId;
@@ -32,6 +34,7 @@ pub(super) struct Door {
     pub hub: Hub,
     pub store: Store,
     pub access: Access,
+    pub directory: Directory,
     pub subscriptions: Subscriptions,
     pub stopping: CancellationToken,
 }
@@ -55,8 +58,9 @@ impl Door {
         Ok(Written { answer, changed, cursor: position.cursor(self.hub.epoch()) })
     }
 
-    /// A project that is there.
+    /// A project that is there and that the caller may read.
     pub async fn live_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
+        access::check_reader(&caller.standing, id)?;
         let project = self.project(caller, id).await?;
         project.filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
     }

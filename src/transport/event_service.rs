@@ -21,7 +21,7 @@ use crate::domain::event::{EventType, Seq};
 use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
-use crate::store::LogState;
+use crate::store::{LogState, Stretch};
 use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
 
 /// How long a subscription may still say its last words when the server stops.
@@ -72,11 +72,12 @@ impl EventService for Events {
         &self,
         request: Request<proto::SubscribeRequest>,
     ) -> Reply<Self::SubscribeStream> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let asked = Subscribe::try_from(request.into_inner())?;
         let counted = self.door.subscriptions.count(&caller.name)?;
         self.check_start(&caller, asked.start).await?;
-        let subscription = caller.deadline.wait(self.door.hub.subscribe(asked)).await?;
+        let subscription =
+            caller.deadline.wait(self.door.hub.subscribe(&caller.name, asked)).await?;
         let reader =
             Reader { subscription, stopping: self.door.stopping.clone(), _counted: counted };
         Ok(Response::new(Box::pin(stream::unfold(Some(reader), Reader::step))))
@@ -86,7 +87,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::PublishEventsRequest>,
     ) -> Reply<proto::PublishEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         Ok(Response::new(publish(&self.door, &caller, request.into_inner()).await?))
     }
 
@@ -94,21 +95,21 @@ impl EventService for Events {
         &self,
         request: Request<proto::GetEventRequest>,
     ) -> Reply<proto::GetEventResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
         let state = self.log_state(&caller).await?;
-        let all = EventFilter::default();
+        let view = caller.view(EventFilter::default());
         let rows = match (state.oldest..=state.head).contains(&seq) {
             true => {
-                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
+                let reading = self.door.store.log_page(Stretch::one(seq), &view);
                 caller.deadline.read(Box::pin(reading)).await?
             }
             false => Vec::new(),
         };
         let row = rows.first().ok_or_else(|| not_found(&name))?;
+        let event = Some(encode::event(row)?.ok_or_else(|| not_found(&name))?);
         let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
-        let event = Some(encode::event(seq, &row.body)?);
         Ok(Response::new(proto::GetEventResponse { event, cursor }))
     }
 
@@ -116,11 +117,11 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventsRequest>,
     ) -> Reply<proto::ListEventsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListEventsRequest { filter, page_size: size, page_token, newest_first } =
             request.into_inner();
         let (size, said) = (page_size(size)?, filter.clone().unwrap_or_default().encode_to_vec());
-        let asked = Asked { filter: event_filter(filter)?, size, newest_first };
+        let asked = Asked { view: caller.view(event_filter(filter)?), size, newest_first };
 
         let state = self.log_state(&caller).await?;
         let list = List::of("ListEvents", caller.name.as_str()).with(said);
@@ -142,7 +143,7 @@ impl EventService for Events {
         &self,
         request: Request<proto::ListEventTypesRequest>,
     ) -> Reply<proto::ListEventTypesResponse> {
-        admit(&self.door.access, &request)?;
+        admit(&self.door.access, &request).await?;
         let proto::ListEventTypesRequest {} = request.into_inner();
         let types = EventType::ALL.iter().copied().map(encode::event_type).collect();
         Ok(Response::new(proto::ListEventTypesResponse { types }))

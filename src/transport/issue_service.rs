@@ -49,27 +49,20 @@ impl Issues {
             Answer::Replayed(name) => {
                 let name = IssueName::parse("name", &name)
                     .map_err(|error| Error::Internal(error.into()))?;
-                (encode::issue(&self.stored(&admitted.caller, &name).await?), true)
+                (encode::issue(&self.door.visible_issue(&admitted.caller, &name).await?), true)
             }
         };
         Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
     }
 
-    /// An issue, hidden or not.
-    async fn stored(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
-        let deadline = caller.deadline;
-        let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
-        issue.ok_or_else(|| not_found(name))
-    }
-
-    /// An issue that is there, or hidden and can be brought back.
+    /// An issue that is there, or was deleted and can be brought back, if the caller may see it.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
         let project = self.door.project(caller, &name.project).await?;
         if project.is_none_or(|project| project.deleted_at.is_some()) {
             return Err(not_found(name));
         }
-        let issue = self.stored(caller, name).await?;
+        let issue = self.door.visible_issue(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
         {
@@ -85,7 +78,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
@@ -95,7 +88,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::GetIssueRequest>,
     ) -> Reply<proto::GetIssueResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
         let issue = Some(encode::issue(&self.known(&caller, &name).await?));
@@ -106,7 +99,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
             request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
@@ -141,7 +134,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
@@ -151,7 +144,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -161,7 +154,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UndeleteIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
@@ -171,7 +164,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = TransitionIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
@@ -181,7 +174,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CloseIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
@@ -191,7 +184,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))

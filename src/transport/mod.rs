@@ -6,6 +6,7 @@
 mod auth;
 mod deadline;
 mod decode;
+mod directory;
 mod door;
 mod encode;
 mod event_service;
@@ -20,6 +21,8 @@ mod publish;
 mod serve;
 mod status;
 mod subscriptions;
+mod token;
+mod visible;
 
 pub use auth::Access;
 pub use health::Health;

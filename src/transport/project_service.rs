@@ -66,7 +66,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::CreateProjectRequest>,
     ) -> Reply<proto::CreateProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateProject::try_from(message)?;
         let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateProjectResponse { project, changed, cursor }, replayed))
@@ -76,7 +76,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::GetProjectRequest>,
     ) -> Reply<proto::GetProjectResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::GetProjectRequest { name } = request.into_inner();
         let id = ProjectId::parse_name("name", &name)?;
         let project = self.door.live_project(&caller, &id).await?;
@@ -88,7 +88,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::ListProjectsRequest>,
     ) -> Reply<proto::ListProjectsResponse> {
-        let caller = admit(&self.door.access, &request)?;
+        let caller = admit(&self.door.access, &request).await?;
         let proto::ListProjectsRequest { page_size: size, page_token } = request.into_inner();
         let size = page_size(size)?;
         let list = List::of("ListProjects", caller.name.as_str());
@@ -114,7 +114,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::UpdateProjectRequest>,
     ) -> Reply<proto::UpdateProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateProject::try_from(message)?;
         let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateProjectResponse { project, changed, cursor }, replayed))
@@ -124,7 +124,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::DeleteProjectRequest>,
     ) -> Reply<proto::DeleteProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request)?;
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteProject::try_from(message)?;
         let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteProjectResponse { project, changed, cursor }, replayed))

@@ -15,6 +15,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
 use super::auth::Access;
+use super::directory::Directory;
 use super::door::Door;
 use super::event_service::Events;
 use super::health::Health;
@@ -94,11 +95,13 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let Parts { ledger, hub, store, access, health, observer } = parts;
     let message_bytes_max = options.message_bytes_max;
+    let directory = Directory::new(store.clone(), hub.people());
     let door = Door {
         ledger,
         hub,
         store,
-        access,
+        access: access.knowing(directory.clone()),
+        directory,
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
@@ -216,7 +219,7 @@ mod tests {
             &self,
             request: Request<proto::CreateProjectRequest>,
         ) -> Reply<proto::CreateProjectResponse> {
-            let (_, message) = admit_write(&self.0, request)?;
+            let (_, message) = admit_write(&self.0, request).await?;
             let verb = crate::domain::project::CreateProject::try_from(message)?;
             Err(Error::Exists { resource: verb.id.to_string() }.into())
         }
@@ -225,7 +228,7 @@ mod tests {
             &self,
             request: Request<proto::GetProjectRequest>,
         ) -> Reply<proto::GetProjectResponse> {
-            admit(&self.0, &request)?;
+            admit(&self.0, &request).await?;
             let name = request.into_inner().name;
             if name == "panic" {
                 panic!("as it was told");
@@ -237,7 +240,7 @@ mod tests {
             &self,
             request: Request<proto::ListProjectsRequest>,
         ) -> Reply<proto::ListProjectsResponse> {
-            let caller = admit(&self.0, &request)?;
+            let caller = admit(&self.0, &request).await?;
             let reading = std::future::pending::<store::Result<proto::ListProjectsResponse>>();
             Ok(Response::new(caller.deadline.read(Box::pin(reading)).await?))
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::name::{GroupName, Principal, ProjectId};
+use crate::domain::name::{ActorName, GroupName, Principal, ProjectId};
 
 /// What one may do in a project, from the least to the most; each includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,6 +57,18 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// That of the root token. It is the way back in whatever was done to people, so nothing has to
+    /// be asked for it; groups that `actors/root` was put into do not count here.
+    pub fn root() -> Standing {
+        Standing {
+            principal: ActorName::root().into(),
+            active: true,
+            admin: true,
+            groups: BTreeSet::new(),
+            roles: BTreeMap::new(),
+        }
+    }
+
     /// The role in a project: that of an administrator of the installation is ADMIN everywhere.
     pub fn role(&self, project: &ProjectId) -> Option<Role> {
         if self.admin { Some(Role::Admin) } else { self.roles.get(project).copied() }

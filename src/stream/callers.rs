@@ -5,7 +5,6 @@
 //! read are looked up together, once for any number of changes.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -35,36 +34,24 @@ struct Known {
 
 /// All who read here.
 #[derive(Debug, Default)]
-pub(super) struct People {
-    /// The newest event that changes who may read what.
-    changed: AtomicI64,
+pub(super) struct Callers {
     known: Mutex<BTreeMap<ActorName, Known>>,
     asked: Notify,
 }
 
-impl People {
-    /// Says where the newest change is, before the head of the ring says that it is there.
-    pub fn changed(&self, at: Seq) {
-        self.changed.store(at.0, Ordering::Release);
-    }
-
+impl Callers {
     /// The log is another one: nothing that is known is known of it.
     pub fn forget(&self) {
         self.lock().values_mut().for_each(|known| known.as_of = Seq(-1));
-    }
-
-    fn changed_at(&self) -> Seq {
-        Seq(self.changed.load(Ordering::Acquire))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorName, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stale(&self) -> Vec<Principal> {
-        let changed_at = self.changed_at();
+    fn stale(&self, changed: Seq) -> Vec<Principal> {
         let known = self.lock();
-        let stale = known.iter().filter(|(_, known)| known.as_of < changed_at);
+        let stale = known.iter().filter(|(_, known)| known.as_of < changed);
         stale.map(|(name, _)| name.clone().into()).collect()
     }
 
@@ -80,6 +67,7 @@ impl People {
     }
 }
 
+/// What somebody may see; none if they may not read.
 fn reader(standing: Option<&Standing>) -> Option<Arc<Reader>> {
     let active = standing.filter(|standing| standing.active);
     active.map(|standing| Arc::new(Reader::of(standing)))
@@ -117,14 +105,13 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Looks somebody up.
+    /// What somebody may see now, looked up unless it is known.
     pub async fn find(shared: &Arc<Shared>, name: &ActorName) -> Result<Caller> {
-        let as_of = shared.head();
-        let asked = [Principal::from(name.clone())];
-        let found = shared.ask(shared.log.standings(&asked)).await;
-        let found = found.map_err(|fault| unreadable(shared, fault))?;
-        let reader = reader(found.first()).ok_or_else(|| revoked(name))?;
-        let mut all = shared.people.lock();
+        let (reader, as_of) = match known(shared, name) {
+            Some(known) => known,
+            None => look_up_one(shared, name).await?,
+        };
+        let mut all = shared.callers.lock();
         let known = all.entry(name.clone()).or_insert_with(|| Known {
             reader: Some(Arc::clone(&reader)),
             as_of,
@@ -142,7 +129,7 @@ impl Caller {
 
     /// Whether something has changed since they were looked up.
     pub fn is_stale(&self) -> bool {
-        self.shared.people.changed_at() > self.as_of
+        self.shared.people_changed() > self.as_of
     }
 
     /// Takes what has been looked up since.
@@ -151,12 +138,12 @@ impl Caller {
             return Renewal::Current;
         }
         let (reader, as_of) = {
-            let all = self.shared.people.lock();
+            let all = self.shared.callers.lock();
             let known = all.get(&self.name);
             known.map_or((None, Seq(-1)), |known| (known.reader.clone(), known.as_of))
         };
-        if self.shared.people.changed_at() > as_of {
-            self.shared.people.asked.notify_one();
+        if self.shared.people_changed() > as_of {
+            self.shared.callers.asked.notify_one();
             return Renewal::Pending;
         }
         self.as_of = as_of;
@@ -173,7 +160,7 @@ impl Caller {
 
 impl Drop for Caller {
     fn drop(&mut self) {
-        let mut all = self.shared.people.lock();
+        let mut all = self.shared.callers.lock();
         match all.get_mut(&self.name) {
             Some(known) if known.subscriptions > 1 => known.subscriptions -= 1,
             Some(_) | None => {
@@ -181,6 +168,31 @@ impl Drop for Caller {
             }
         }
     }
+}
+
+/// What is known of somebody without looking it up. The root token is the way back in, whatever was
+/// done to people, so nothing has to be looked up for it, ever.
+fn known(shared: &Shared, name: &ActorName) -> Option<(Arc<Reader>, Seq)> {
+    if *name == ActorName::root() {
+        return Some((Arc::new(Reader::of_everything()), Seq(i64::MAX)));
+    }
+    let all = shared.callers.lock();
+    let known = all.get(name).filter(|known| known.as_of >= shared.people_changed())?;
+    known.reader.clone().map(|reader| (reader, known.as_of))
+}
+
+async fn look_up_one(shared: &Shared, name: &ActorName) -> Result<(Arc<Reader>, Seq)> {
+    let as_of = committed(shared);
+    let asked = [Principal::from(name.clone())];
+    let found = shared.ask(shared.log.standings(&asked)).await;
+    let found = found.map_err(|fault| unreadable(shared, fault))?;
+    reader(found.first()).map(|reader| (reader, as_of)).ok_or_else(|| revoked(name))
+}
+
+/// A place that is in all that is read from here on. What is known of people may be newer than the
+/// head, where events between the two have not come yet.
+fn committed(shared: &Shared) -> Seq {
+    shared.people_changed().max(shared.head())
 }
 
 /// Looks up who must be, for ever.
@@ -192,18 +204,18 @@ pub(super) async fn follow(shared: &Shared) {
             sleep(shared.options.poll_period).await;
             continue;
         }
-        shared.people.asked.notified().await;
+        shared.callers.asked.notified().await;
     }
 }
 
 async fn look_up(shared: &Shared) -> store::Result<()> {
-    // The place first: whatever changed before it is in what is read after it.
-    let (generation, as_of) = (shared.generation(), shared.head());
-    let stale = shared.people.stale();
+    // The place first: what was committed before it is in what is read after it.
+    let (generation, as_of) = (shared.generation(), committed(shared));
+    let stale = shared.callers.stale(shared.people_changed());
     for asked in stale.chunks(LOOKED_UP_MAX) {
         let found = shared.ask(shared.log.standings(asked)).await?;
         if shared.generation() == generation {
-            shared.people.found(asked, &found, as_of);
+            shared.callers.found(asked, &found, as_of);
         }
     }
     if !stale.is_empty() {
