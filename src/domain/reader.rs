@@ -74,9 +74,11 @@ impl Reader {
     /// How they see an event.
     pub fn sees(&self, facts: Facts<'_>, audience: &Audience) -> Seen {
         let Some(Limits { projects, principals }) = self.limits() else { return Seen::Whole };
-        // What happens to the installation is for everybody who is let in.
+        if noun_of(facts.kind) == SECRETIVE_NOUN {
+            return Seen::No;
+        }
         let administers = match facts.project {
-            "" if noun_of(facts.kind) == SECRETIVE_NOUN => return Seen::No,
+            // What happens to the installation is for everybody who is let in.
             "" => false,
             project => match projects.get(project) {
                 None => return Seen::No,

@@ -28,3 +28,4 @@ mod store;
 mod subscribe;
 mod support;
 mod tour;
+mod visibility;
