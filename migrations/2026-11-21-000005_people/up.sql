@@ -27,9 +27,9 @@ create table actors (
 -- The actor of the root token, and the service itself.
 insert into actors values
     ('actors/root', '00000000-0000-7000-8000-000000000001', 1, potts_now(), potts_now(),
-     'actors/potts', 'SYSTEM', 'Root', '', '', '{}', '', 'ACTIVE', true, null),
+     'actors/potts', 'SYSTEM', 'Root', '', '', '[]', '', 'ACTIVE', true, null),
     ('actors/potts', '00000000-0000-7000-8000-000000000002', 1, potts_now(), potts_now(),
-     'actors/potts', 'SYSTEM', 'Potts', '', '', '{}', '', 'ACTIVE', true, null);
+     'actors/potts', 'SYSTEM', 'Potts', '', '', '[]', '', 'ACTIVE', true, null);
 
 create table groups (
     name          text         not null,

@@ -67,6 +67,25 @@ pub const TABLE: &[(&str, Least)] = &[
     ("Subscribe", Least::Anybody),
     ("PublishEvents", Least::Role(Role::Worker)),
     ("ReceiveMessage", Least::Role(Role::Worker)),
+    ("CreateActor", Least::Installation),
+    ("GetActor", Least::Anybody),
+    ("ListActors", Least::Anybody),
+    ("UpdateActor", Least::Installation),
+    ("DeleteActor", Least::Installation),
+    ("EnableActor", Least::Installation),
+    ("DisableActor", Least::Installation),
+    ("CreateGroup", Least::Installation),
+    ("GetGroup", Least::Anybody),
+    ("ListGroups", Least::Anybody),
+    ("UpdateGroup", Least::Installation),
+    ("DeleteGroup", Least::Installation),
+    ("CreateCredential", Least::Installation),
+    ("RevokeCredential", Least::Installation),
+    ("CreateMember", Least::Role(Role::Admin)),
+    ("GetMember", Least::Role(Role::Viewer)),
+    ("ListMembers", Least::Role(Role::Viewer)),
+    ("UpdateMember", Least::Role(Role::Admin)),
+    ("DeleteMember", Least::Role(Role::Admin)),
 ];
 
 /// The least that an RPC asks for.
@@ -83,6 +102,20 @@ pub fn role_required(subject: impl std::fmt::Display, required: &str) -> Error {
         problem: format!("the caller must be {required}"),
     }
     .with("required", required)
+}
+
+/// Checks that somebody may make a call that reads something of a project.
+pub fn check_read(standing: &Standing, rpc: &str, project: &ProjectId) -> Result<()> {
+    let role = check_reader(standing, project)?;
+    match least(rpc) {
+        Least::Role(least) | Least::RoleOrOwner(least) if role < least => {
+            Err(role_required(project, least.as_str()))
+        }
+        Least::Installation if !standing.admin => {
+            Err(role_required(project, "an administrator of the installation"))
+        }
+        Least::Role(_) | Least::RoleOrOwner(_) | Least::Installation | Least::Anybody => Ok(()),
+    }
 }
 
 /// Whether somebody may read a project.

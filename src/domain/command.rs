@@ -20,6 +20,11 @@ use super::issue::{
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
+use super::people::{
+    Actor, CreateActor, CreateCredential, CreateGroup, CreateMember, Credential, DeleteActor,
+    DeleteGroup, DeleteMember, DisableActor, EnableActor, Group, Member, RevokeCredential,
+    UpdateActor, UpdateGroup, UpdateMember,
+};
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
@@ -77,6 +82,10 @@ verbs! {
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
     ReceiveMessage,
+    CreateActor, UpdateActor, DeleteActor, EnableActor, DisableActor,
+    CreateGroup, UpdateGroup, DeleteGroup,
+    CreateCredential, RevokeCredential,
+    CreateMember, UpdateMember, DeleteMember,
 }
 
 impl Verb {
@@ -163,6 +172,14 @@ pub enum Resource {
     Issue(Arc<Issue>),
     /// A message, by its name.
     Message(MessageName),
+    /// An actor.
+    Actor(Arc<Actor>),
+    /// A group.
+    Group(Arc<Group>),
+    /// A credential.
+    Credential(Arc<Credential>),
+    /// A member.
+    Member(Arc<Member>),
 }
 
 impl Resource {
@@ -172,6 +189,10 @@ impl Resource {
             Resource::Project(project) => project.id.to_string(),
             Resource::Issue(issue) => issue.name.to_string(),
             Resource::Message(name) => name.to_string(),
+            Resource::Actor(actor) => actor.name.to_string(),
+            Resource::Group(group) => group.name.to_string(),
+            Resource::Credential(credential) => credential.name.to_string(),
+            Resource::Member(member) => member.name.to_string(),
         }
     }
 }
@@ -191,5 +212,29 @@ impl From<Arc<Issue>> for Resource {
 impl From<MessageName> for Resource {
     fn from(name: MessageName) -> Resource {
         Resource::Message(name)
+    }
+}
+
+impl From<Arc<Actor>> for Resource {
+    fn from(actor: Arc<Actor>) -> Resource {
+        Resource::Actor(actor)
+    }
+}
+
+impl From<Arc<Group>> for Resource {
+    fn from(group: Arc<Group>) -> Resource {
+        Resource::Group(group)
+    }
+}
+
+impl From<Arc<Credential>> for Resource {
+    fn from(credential: Arc<Credential>) -> Resource {
+        Resource::Credential(credential)
+    }
+}
+
+impl From<Arc<Member>> for Resource {
+    fn from(member: Arc<Member>) -> Resource {
+        Resource::Member(member)
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::configuration::{Body, Configurations, built_in};
 use super::error::{Error, Result, not_found};
-use super::name::{ConfigurationKind, ConfigurationName, Id, Principal, ProjectId};
-use super::people::Standing;
+use super::name::{ConfigurationKind, ConfigurationName, Id, MemberName, Principal, ProjectId};
+use super::people::{Nesting, Standing};
 use super::project::Project;
 use super::workflow::Workflow;
 use super::working_set::Noun;
@@ -108,6 +108,11 @@ pub struct Definitions {
     pub configurations: BTreeMap<ProjectId, Arc<Configurations>>,
     /// The standing of the callers and of whom their commands name, those that exist.
     pub standings: BTreeMap<Principal, Arc<Standing>>,
+    /// Which groups are in which, for commands that change a group.
+    pub nesting: Nesting,
+    /// As what member of which project somebody is known by themselves, for commands that change
+    /// members: of their projects, and of whom they name.
+    pub memberships: BTreeMap<(ProjectId, Principal), MemberName>,
 }
 
 impl Definitions {

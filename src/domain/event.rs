@@ -94,6 +94,26 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ActorCreated = "actor.created", System,
+        "An actor was created. after: all its fields.";
+    ActorDeleted = "actor.deleted", System,
+        "An actor was deleted.";
+    ActorDisabled = "actor.disabled", System,
+        "An actor may act no more.";
+    ActorEnabled = "actor.enabled", System,
+        "A disabled actor may act again.";
+    ActorUpdated = "actor.updated", System,
+        "Fields of an actor changed. data: changed[].";
+    CredentialCreated = "credential.created", System,
+        "A credential of an actor was created. after: all its fields.";
+    CredentialRevoked = "credential.revoked", System,
+        "A credential was revoked: its token lets nobody in any more.";
+    GroupCreated = "group.created", System,
+        "A group was created. after: all its fields.";
+    GroupDeleted = "group.deleted", System,
+        "A group was deleted.";
+    GroupUpdated = "group.updated", System,
+        "Fields of a group changed. data: changed[].";
     IssueClosed = "issue.closed", Object,
         "An issue was closed. data: resolution, message.";
     IssueCreated = "issue.created", Object,
@@ -111,6 +131,12 @@ catalogue! {
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
+    MemberCreated = "member.created", System,
+        "An actor or a group got a role in a project. after: all fields of the member.";
+    MemberDeleted = "member.deleted", System,
+        "An actor or a group lost its role in a project. before: all fields of the member.";
+    MemberUpdated = "member.updated", System,
+        "A member of a project got another role. data: changed[].";
     MessageReceived = "message.received", Service,
         "Another service sent a message. data: message, source, id, type, subject. payload: as \
          sent.";

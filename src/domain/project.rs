@@ -95,7 +95,14 @@ fn footprint(id: &ProjectId) -> Footprint {
 }
 
 fn bumped(at: &At<'_>, id: &ProjectId) -> Arc<DefinitionVersion> {
-    let key = DefinitionKey::project(id.clone());
+    bumped_at(at, DefinitionKey::project(id.clone()))
+}
+
+fn bumped_people(at: &At<'_>) -> Arc<DefinitionVersion> {
+    bumped_at(at, DefinitionKey::people())
+}
+
+fn bumped_at(at: &At<'_>, key: DefinitionKey) -> Arc<DefinitionVersion> {
     let known = at.rows.definitions.get(&key).map(|known| &**known);
     Arc::new(DefinitionVersion::after(key, known))
 }
@@ -228,7 +235,10 @@ impl Decide for DeleteProject {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.id)
+        // With the project go the roles in it.
+        let mut footprint = footprint(&self.id);
+        footprint.definitions.insert(DefinitionKey::people());
+        footprint
     }
 
     fn changes_definition(&self) -> bool {
@@ -255,7 +265,7 @@ impl Decide for DeleteProject {
             ..Project::clone(old)
         });
         Ok(Decision {
-            changes: vec![bumped(at, id).into(), Arc::clone(&new).into()],
+            changes: vec![bumped(at, id).into(), bumped_people(at).into(), Arc::clone(&new).into()],
             gone: Vec::new(),
             events: vec![new.event(EventType::ProjectDeleted)],
             resource: new.into(),

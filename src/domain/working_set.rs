@@ -12,6 +12,7 @@ use super::definition::{DefinitionKey, DefinitionVersion};
 use super::issue::Issue;
 use super::message::KnownMessage;
 use super::name::{Principal, ProjectId};
+use super::people::{Actor, Credential, Group, Member};
 use super::project::Project;
 
 /// A thing that is stored in rows and changed by commands.
@@ -120,6 +121,10 @@ macro_rules! for_each_noun {
             counters: Counter,
             definitions: DefinitionVersion,
             projects: Project,
+            actors: Actor,
+            groups: Group,
+            credentials: Credential,
+            members: Member,
             issues: Issue,
             ;
             messages: KnownMessage,

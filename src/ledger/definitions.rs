@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::configuration::Configurations;
 use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion, Definitions};
 use crate::domain::name::{Principal, ProjectId};
+use crate::domain::working_set::Footprint;
 use crate::store::{Fault, Tx};
 
 /// More would be memory for projects that nobody works in.
@@ -36,7 +37,7 @@ impl Cache {
         &mut self,
         tx: &mut Tx<'_>,
         current: Vec<DefinitionVersion>,
-        people: &BTreeSet<Principal>,
+        footprint: &Footprint,
     ) -> Result<Vec<(DefinitionKey, i64)>, Fault> {
         if self.versions.len() > DEFINITIONS_MAX || self.definitions.standings.len() > PEOPLE_MAX {
             self.clear();
@@ -57,18 +58,42 @@ impl Cache {
         if stale.iter().any(|d| d.key.kind == DefinitionKind::People) {
             self.definitions.standings.clear();
         }
-        let unknown: Vec<&Principal> =
-            people.iter().filter(|who| self.definitions.standing(who).is_none()).collect();
+        let unknown: Vec<&Principal> = footprint
+            .people
+            .iter()
+            .filter(|who| self.definitions.standing(who).is_none())
+            .collect();
         if !unknown.is_empty() {
             for standing in tx.standings(&unknown).await? {
                 let who = standing.principal.clone();
                 self.definitions.standings.insert(who, Arc::new(standing));
             }
         }
+        self.look_at_people(tx, footprint).await?;
         for definition in &stale {
             self.versions.insert(definition.key.clone(), definition.version);
         }
         Ok(current.into_iter().map(|d| (d.key, d.version)).collect())
+    }
+
+    /// Loads what those need who change groups or members. They are few, so nothing of it is kept;
+    /// and they hold the lock of the version that it was loaded under.
+    async fn look_at_people(
+        &mut self,
+        tx: &mut Tx<'_>,
+        footprint: &Footprint,
+    ) -> Result<(), Fault> {
+        if !footprint.groups.is_empty() {
+            self.definitions.nesting = tx.nesting().await?;
+        }
+        if !footprint.members.is_empty() {
+            let projects: BTreeSet<&ProjectId> =
+                footprint.members.iter().map(|member| &member.project).collect();
+            let projects: Vec<&ProjectId> = projects.into_iter().collect();
+            let known = tx.memberships(&projects, &footprint.people).await?;
+            self.definitions.memberships = known;
+        }
+        Ok(())
     }
 }
 

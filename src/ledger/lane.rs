@@ -21,6 +21,7 @@ use crate::domain::error::{Error, Reason};
 use crate::domain::event::Seq;
 use crate::domain::issue::Issue;
 use crate::domain::message::KnownMessage;
+use crate::domain::people::{Actor, Credential, Group, Member};
 use crate::domain::project::Project;
 use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
 use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
@@ -329,7 +330,7 @@ async fn begin<'a, 'c>(
     }
     let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
 
-    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint.people).await?;
+    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint).await?;
     let mut rows = lock_first(&mut tx, &footprint).await?;
     // Whoever holds the lock of a definition compares it here: its own change must not look like
     // somebody else's.

@@ -1,18 +1,21 @@
 //! The table `credentials`.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use diesel::OptionalExtension as _;
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Binary, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use super::table::{Table, assert_written};
 use super::{standing, time};
-use crate::domain::name::{ActorName, Principal};
-use crate::domain::people::Standing;
+use crate::domain::name::{ActorName, CredentialName, Principal};
+use crate::domain::people::{Credential, Standing};
 
 prepared!(
     LettingIn(hash: &'a [u8] => Binary) -> (Text, Nullable<Timestamptz>, Timestamptz),
@@ -42,4 +45,119 @@ pub(super) async fn let_in(conn: &mut AsyncPgConnection, hash: &[u8]) -> Result<
     let left = expires_at.map(|at| time::from_sql(at).duration_since(time::from_sql(now)));
     let expires_in = left.map(|left| Duration::try_from(left).unwrap_or_default());
     Ok(standings.into_iter().next().map(|standing| LetIn { actor, standing, expires_in }))
+}
+
+type SqlRow = (
+    (SqlUuid, Text, Timestamptz, Text),
+    (Text, Binary, Nullable<Timestamptz>, Nullable<Timestamptz>),
+);
+type Row = (
+    (Uuid, String, PgTimestamp, String),
+    (String, Vec<u8>, Option<PgTimestamp>, Option<PgTimestamp>),
+);
+
+macro_rules! columns {
+    () => {
+        "c.uid, c.actor, c.created_at, c.creator, c.display_name, c.token_hash, c.expires_at, \
+         c.revoked_at"
+    };
+}
+
+prepared!(
+    Lock(actors: Vec<&'a str> => Array<Text>, uids: Vec<Uuid> => Array<SqlUuid>) -> SqlRow,
+    concat!("select ", columns!(), " from (select * from unnest({actors}, {uids}) \
+             as u (actor, uid) order by actor, uid) as u cross join lateral (select * \
+             from credentials c where c.uid = u.uid and c.actor = u.actor \
+             for no key update) as c")
+);
+
+prepared!(
+    Find(actor: &'a str => Text, uid: Uuid => SqlUuid) -> SqlRow,
+    concat!("select ", columns!(), " from credentials c where c.uid = {uid} \
+             and c.actor = {actor}")
+);
+
+prepared!(
+    Insert(
+        uids: Vec<Uuid> => Array<SqlUuid>,
+        actors: Vec<&'a str> => Array<Text>,
+        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        creators: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+        hashes: Vec<&'a [u8]> => Array<Binary>,
+        expires_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "insert into credentials (uid, actor, created_at, creator, display_name, token_hash, \
+     expires_at) select * from unnest({uids}, {actors}, {created_ats}, {creators}, \
+     {display_names}, {hashes}, {expires_ats})"
+);
+
+prepared!(
+    Update(
+        uids: Vec<Uuid> => Array<SqlUuid>,
+        revoked_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "update credentials c set revoked_at = u.revoked_at from unnest({uids}, {revoked_ats}) \
+     as u (uid, revoked_at) where c.ctid = (select k.ctid from credentials k where k.uid = u.uid)"
+);
+
+fn credential(row: Row) -> Credential {
+    let ((uid, actor, created_at, creator), (display_name, token_hash, expires_at, revoked_at)) =
+        row;
+    Credential {
+        name: CredentialName { actor: ActorName::stored(&actor), uid },
+        created_at: time::from_sql(created_at),
+        creator: ActorName::stored(&creator),
+        display_name,
+        token_hash: token_hash.try_into().expect("the table's constraint holds the length"),
+        expires_at: expires_at.map(time::from_sql),
+        revoked_at: revoked_at.map(time::from_sql),
+    }
+}
+
+/// A credential, revoked or not.
+pub(super) async fn find(
+    conn: &mut AsyncPgConnection,
+    name: &CredentialName,
+) -> Result<Option<Credential>> {
+    let find = Find { actor: name.actor.as_str(), uid: name.uid, _of: PhantomData };
+    let rows: Vec<Row> = find.load(conn).await?;
+    Ok(rows.into_iter().next().map(credential))
+}
+
+impl Table for Credential {
+    const NAME: &str = "credentials";
+
+    async fn lock(
+        conn: &mut AsyncPgConnection,
+        keys: &BTreeSet<CredentialName>,
+    ) -> Result<Vec<Self>> {
+        let actors = keys.iter().map(|key| key.actor.as_str()).collect();
+        let uids = keys.iter().map(|key| key.uid).collect();
+        let rows: Vec<Row> = Lock { actors, uids, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().map(credential).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            uids: rows.iter().map(|row| row.name.uid).collect(),
+            actors: rows.iter().map(|row| row.name.actor.as_str()).collect(),
+            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
+            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            hashes: rows.iter().map(|row| row.token_hash.as_slice()).collect(),
+            expires_ats: rows.iter().map(|row| row.expires_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let uids = rows.iter().map(|row| row.name.uid).collect();
+        let revoked_ats = rows.iter().map(|row| row.revoked_at.map(time::to_sql)).collect();
+        let update = Update { uids, revoked_ats, _of: PhantomData };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
 }

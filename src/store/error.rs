@@ -39,6 +39,14 @@ const RACES: &[&str] = &[
     "definition_versions_pk",
     "inbound_keys_pk",
     "issues_uid_unique",
+    "actors_pk",
+    "actors_uid_unique",
+    "groups_pk",
+    "groups_uid_unique",
+    "credentials_pk",
+    "members_pk",
+    "members_uid_unique",
+    "members_member_unique",
 ];
 
 impl From<SqlError> for Fault {

@@ -3,8 +3,17 @@
 //! batches never wait for each other in a circle.
 
 /// The tables of the nouns. The list of the working set has the same order.
-pub const TABLES: &[&str] =
-    &["counters", "definition_versions", "projects", "issues", "inbound_keys"];
+pub const TABLES: &[&str] = &[
+    "counters",
+    "definition_versions",
+    "projects",
+    "actors",
+    "groups",
+    "credentials",
+    "members",
+    "issues",
+    "inbound_keys",
+];
 
 /// The advisory lock under which the log grows: its holder alone gives the next `seq`.
 pub const ORDER_LOCK: i64 = 7_307_495;
@@ -20,6 +29,7 @@ mod tests {
     use crate::domain::definition::DefinitionVersion;
     use crate::domain::issue::Issue;
     use crate::domain::message::KnownMessage;
+    use crate::domain::people::{Actor, Credential, Group, Member};
     use crate::domain::project::Project;
     use crate::domain::working_set::for_each_noun;
     use crate::store::Table;

@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod actor;
 mod configuration;
 mod connect;
 mod counter;
@@ -9,14 +10,17 @@ mod credential;
 mod definition;
 mod error;
 mod facts;
+mod group;
 mod hint;
 mod issue;
 pub mod lock_order;
 mod log;
 mod log_page;
+mod member;
 mod message;
 pub mod migrate;
 mod partition;
+mod people;
 mod pool;
 mod prepared;
 mod project;
@@ -139,9 +143,11 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// Projects after an id; with `known_head` also the end of the log in the same snapshot.
+    /// Projects after an id, of some or of all; with `known_head` also the end of the log in the
+    /// same snapshot.
     pub async fn projects(
         &self,
+        among: Option<&[&ProjectId]>,
         after: &str,
         limit: i64,
         known_head: Option<Seq>,
@@ -151,7 +157,7 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = project::page(conn, after, limit).await?;
+            let rows = project::page(conn, among, after, limit).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };

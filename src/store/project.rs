@@ -42,6 +42,13 @@ prepared!(
 );
 
 prepared!(
+    PageAmong(ids: Vec<&'a str> => Array<Text>, after: &'a str => Text, limit: i64 => BigInt)
+        -> SqlRow,
+    concat!("select ", columns!(), " from projects where id = any({ids}) and id > {after} \
+             and deleted_at is null order by id limit {limit}")
+);
+
+prepared!(
     Insert(
         ids: Vec<&'a str> => Array<Text>,
         uids: Vec<Uuid> => Array<SqlUuid>,
@@ -92,13 +99,21 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, ids: &[&ProjectId]) -> Re
     Ok(rows.into_iter().map(project).collect())
 }
 
-/// Up to `limit` projects after an id, in the order of ids, without deleted ones.
+/// Up to `limit` projects after an id, in the order of ids, without deleted ones; of some, or of
+/// all that there are.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
+    among: Option<&[&ProjectId]>,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Project>> {
-    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = match among {
+        None => Page { after, limit, _of: PhantomData }.load(conn).await?,
+        Some(among) => {
+            let ids = among.iter().map(|id| id.as_str()).collect();
+            PageAmong { ids, after, limit, _of: PhantomData }.load(conn).await?
+        }
+    };
     Ok(rows.into_iter().map(project).collect())
 }
 

@@ -19,8 +19,10 @@ prepared!(
      select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.admin, false), \
      array(select up.name from up where up.who = w.name and up.name <> w.name), \
      array(select m.project from up join members m on m.member = up.name \
+     join projects p on p.id = m.project and p.deleted_at is null \
      where up.who = w.name order by m.project, m.id), \
      array(select m.role from up join members m on m.member = up.name \
+     join projects p on p.id = m.project and p.deleted_at is null \
      where up.who = w.name order by m.project, m.id) \
      from unnest({names}) as w (name) \
      left join actors a on a.name = w.name and a.deleted_at is null \

@@ -3,7 +3,7 @@
 //! [`Tx`] is safe to cancel: dropped before it has ended it takes its connection with it, so no
 //! lock outlives it. Only a connection whose transaction has ended is used again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use diesel::data_types::PgTimestamp;
@@ -19,12 +19,12 @@ use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{configuration, definition, lock_order, project, standing, time};
+use super::{configuration, definition, group, lock_order, member, project, standing, time};
 use crate::domain::configuration::Configuration;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::name::{Principal, ProjectId};
-use crate::domain::people::Standing;
+use crate::domain::name::{MemberName, Principal, ProjectId};
+use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::reader::View;
 use crate::domain::working_set::{Changes, Noun, Rows};
@@ -206,6 +206,20 @@ impl Tx<'_> {
     /// The standing of these people, of those that exist: not locked.
     pub async fn standings(&mut self, people: &[&Principal]) -> Result<Vec<Standing>> {
         standing::find(self.conn(), people).await
+    }
+
+    /// Which groups are in which: not locked.
+    pub async fn nesting(&mut self) -> Result<Nesting> {
+        group::nesting(self.conn()).await
+    }
+
+    /// As what members these people are known in these projects, by themselves: not locked.
+    pub async fn memberships(
+        &mut self,
+        projects: &[&ProjectId],
+        people: &BTreeSet<Principal>,
+    ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
+        member::known(self.conn(), projects, people).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

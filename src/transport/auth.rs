@@ -156,6 +156,19 @@ writes! {
     TransitionIssueRequest for "TransitionIssue",
     CloseIssueRequest for "CloseIssue",
     ReopenIssueRequest for "ReopenIssue",
+    CreateActorRequest for "CreateActor",
+    UpdateActorRequest for "UpdateActor",
+    DeleteActorRequest for "DeleteActor",
+    EnableActorRequest for "EnableActor",
+    DisableActorRequest for "DisableActor",
+    CreateGroupRequest for "CreateGroup",
+    UpdateGroupRequest for "UpdateGroup",
+    DeleteGroupRequest for "DeleteGroup",
+    CreateCredentialRequest for "CreateCredential",
+    RevokeCredentialRequest for "RevokeCredential",
+    CreateMemberRequest for "CreateMember",
+    UpdateMemberRequest for "UpdateMember",
+    DeleteMemberRequest for "DeleteMember",
 }
 
 /// A write that was let in.

@@ -58,9 +58,14 @@ impl Door {
         Ok(Written { answer, changed, cursor: position.cursor(self.hub.epoch()) })
     }
 
-    /// A project that is there and that the caller may read.
+    /// A project that is there, for somebody who may read it.
     pub async fn live_project(&self, caller: &Caller, id: &ProjectId) -> Result<Project> {
-        access::check_reader(&caller.standing, id)?;
+        self.reader(caller, "GetProject", id).await
+    }
+
+    /// A project that is there, for somebody whose role allows a call that reads something of it.
+    pub async fn reader(&self, caller: &Caller, rpc: &str, id: &ProjectId) -> Result<Project> {
+        access::check_read(&caller.standing, rpc, id)?;
         let project = self.project(caller, id).await?;
         project.filter(|project| project.deleted_at.is_none()).ok_or_else(|| not_found(id))
     }

@@ -9,7 +9,7 @@ use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
 use super::encode;
 use super::page_token::{List, number_key, number_of};
 use crate::domain::command::{Resource, Verb};
-use crate::domain::error::{Error, Result, not_found};
+use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
     CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
     UndeleteIssue, UpdateIssue,
@@ -39,12 +39,14 @@ impl Issues {
         let creates = matches!(verb, Verb::CreateIssue(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (issue, replayed) = match answer {
-            Answer::Resource(Resource::Issue(issue)) => match creates {
-                true if admitted.validate_only => (encode::issue_to_be(&issue), false),
-                true | false => (encode::issue(&issue), false),
-            },
-            Answer::Resource(other @ (Resource::Project(_) | Resource::Message(_))) => {
-                return Err(unexpected("an issue", &other));
+            Answer::Resource(resource) => {
+                let Resource::Issue(issue) = &resource else {
+                    return Err(unexpected("an issue", &resource));
+                };
+                match creates {
+                    true if admitted.validate_only => (encode::issue_to_be(issue), false),
+                    true | false => (encode::issue(issue), false),
+                }
             }
             Answer::Replayed(name) => {
                 let name = IssueName::parse("name", &name)
@@ -58,10 +60,12 @@ impl Issues {
     /// An issue that is there, or was deleted and can be brought back, if the caller may see it.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
-        let project = self.door.project(caller, &name.project).await?;
-        if project.is_none_or(|project| project.deleted_at.is_some()) {
-            return Err(not_found(name));
-        }
+        // A project that may not be read hides whatever is in it.
+        let hidden = |error: Error| match error.reason() == Reason::ResourceNotFound {
+            true => not_found(name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let issue = self.door.visible_issue(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?

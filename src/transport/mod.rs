@@ -3,6 +3,7 @@
 //! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
 //! or the hub. Only `status.rs` knows which code an error has.
 
+mod actor_service;
 mod auth;
 mod deadline;
 mod decode;
@@ -16,6 +17,8 @@ mod issue_service;
 mod mask;
 mod observe;
 mod page_token;
+mod paging;
+mod people;
 mod project_service;
 mod publish;
 mod serve;

@@ -8,9 +8,12 @@ use super::decode::page_size;
 use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
 use super::encode;
 use super::page_token::{List, wrong};
+use super::paging::KeyPage;
+use super::people::{self, Outcome};
 use crate::domain::command::{Resource, Verb};
-use crate::domain::error::{Error, Result, not_found};
-use crate::domain::name::ProjectId;
+use crate::domain::error::{Error, Reason, Result, not_found};
+use crate::domain::name::{MemberName, ProjectId};
+use crate::domain::people::{CreateMember, DeleteMember, Member, Standing, UpdateMember};
 use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
 use crate::ledger::Answer;
 use crate::proto::{self, project_service_server::ProjectService};
@@ -22,26 +25,24 @@ pub(super) struct Projects {
     pub door: Door,
 }
 
-/// What every write of a project answers.
-struct Outcome {
-    project: Option<proto::Project>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
-
 impl Projects {
-    async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+    async fn write(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+    ) -> Result<Outcome<proto::Project>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateProject(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (project, replayed) = match answer {
-            Answer::Resource(Resource::Project(project)) => match creates {
-                true if admitted.validate_only => (encode::project_to_be(&project), false),
-                true | false => (encode::project(&project), false),
-            },
-            Answer::Resource(other @ (Resource::Issue(_) | Resource::Message(_))) => {
-                return Err(unexpected("a project", &other));
+            Answer::Resource(resource) => {
+                let Resource::Project(project) = &resource else {
+                    return Err(unexpected("a project", &resource));
+                };
+                match creates {
+                    true if admitted.validate_only => (encode::project_to_be(project), false),
+                    true | false => (encode::project(project), false),
+                }
             }
             Answer::Replayed(name) => {
                 let id = ProjectId::parse_name("name", &name)
@@ -50,8 +51,13 @@ impl Projects {
                 (encode::project(&project.ok_or_else(|| not_found(&id))?), true)
             }
         };
-        Ok(Outcome { project: Some(project), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(project), changed, cursor, replayed })
     }
+}
+
+/// The projects that somebody may read; none: all.
+fn readable(standing: &Standing) -> Option<Vec<&ProjectId>> {
+    (!standing.admin).then(|| standing.roles.keys().collect())
 }
 
 /// The id that a page token ends with.
@@ -68,7 +74,8 @@ impl ProjectService for Projects {
     ) -> Reply<proto::CreateProjectResponse> {
         let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = CreateProject::try_from(message)?;
-        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        let Outcome { resource: project, changed, cursor, replayed } =
+            self.write(&admitted, verb).await?;
         Ok(respond(proto::CreateProjectResponse { project, changed, cursor }, replayed))
     }
 
@@ -79,7 +86,7 @@ impl ProjectService for Projects {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetProjectRequest { name } = request.into_inner();
         let id = ProjectId::parse_name("name", &name)?;
-        let project = self.door.live_project(&caller, &id).await?;
+        let project = self.door.reader(&caller, "GetProject", &id).await?;
         let project = Some(encode::project(&project));
         Ok(Response::new(proto::GetProjectResponse { project }))
     }
@@ -98,7 +105,9 @@ impl ProjectService for Projects {
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
         let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
         let (deadline, after) = (caller.deadline, after.as_ref().map_or("", ProjectId::as_str));
-        let reading = self.door.store.projects(after, limit, known_head, deadline.0);
+        let among = readable(&caller.standing);
+        let among = among.as_deref();
+        let reading = self.door.store.projects(among, after, limit, known_head, deadline.0);
         let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
         let rows = rows.into_iter().map(|row| (encode::project(&row), row.id)).collect();
@@ -116,7 +125,8 @@ impl ProjectService for Projects {
     ) -> Reply<proto::UpdateProjectResponse> {
         let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = UpdateProject::try_from(message)?;
-        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        let Outcome { resource: project, changed, cursor, replayed } =
+            self.write(&admitted, verb).await?;
         Ok(respond(proto::UpdateProjectResponse { project, changed, cursor }, replayed))
     }
 
@@ -126,7 +136,85 @@ impl ProjectService for Projects {
     ) -> Reply<proto::DeleteProjectResponse> {
         let (admitted, message) = admit_write(&self.door.access, request).await?;
         let verb = DeleteProject::try_from(message)?;
-        let Outcome { project, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        let Outcome { resource: project, changed, cursor, replayed } =
+            self.write(&admitted, verb).await?;
         Ok(respond(proto::DeleteProjectResponse { project, changed, cursor }, replayed))
+    }
+
+    async fn create_member(
+        &self,
+        request: Request<proto::CreateMemberRequest>,
+    ) -> Reply<proto::CreateMemberResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateMember::try_from(message)?;
+        let Outcome { resource: member, changed, cursor, replayed } =
+            people::write_member(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::CreateMemberResponse { member, changed, cursor }, replayed))
+    }
+
+    async fn get_member(
+        &self,
+        request: Request<proto::GetMemberRequest>,
+    ) -> Reply<proto::GetMemberResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::GetMemberRequest { name } = request.into_inner();
+        let name = MemberName::parse("name", &name)?;
+        // A project that may not be read hides who is in it.
+        let hidden = |error: Error| match error.reason() == Reason::ResourceNotFound {
+            true => not_found(&name),
+            false => error,
+        };
+        let read = self.door.reader(&caller, "GetMember", &name.project).await;
+        read.map_err(hidden)?;
+        let member = people::member(&self.door, &caller, &name).await?;
+        let member = Some(people::encode_member(&member.ok_or_else(|| not_found(&name))?));
+        Ok(Response::new(proto::GetMemberResponse { member }))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<proto::ListMembersRequest>,
+    ) -> Reply<proto::ListMembersResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListMembersRequest { parent, page_size: size, page_token } =
+            request.into_inner();
+        let project = ProjectId::parse_name("parent", &parent)?;
+        let list = List::of("ListMembers", caller.name.as_str()).with(project.as_str());
+        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
+        self.door.reader(&caller, "ListMembers", &project).await?;
+        let deadline = caller.deadline;
+        let reading = self.door.store.members(
+            &project,
+            &asked.after,
+            asked.limit,
+            asked.known_head,
+            deadline.0,
+        );
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let id = |member: &Member| member.name.id.to_string();
+        let (members, next_page_token, cursor) = asked.page(listed, id, people::encode_member);
+        Ok(Response::new(proto::ListMembersResponse { members, next_page_token, cursor }))
+    }
+
+    async fn update_member(
+        &self,
+        request: Request<proto::UpdateMemberRequest>,
+    ) -> Reply<proto::UpdateMemberResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = UpdateMember::try_from(message)?;
+        let Outcome { resource: member, changed, cursor, replayed } =
+            people::write_member(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::UpdateMemberResponse { member, changed, cursor }, replayed))
+    }
+
+    async fn delete_member(
+        &self,
+        request: Request<proto::DeleteMemberRequest>,
+    ) -> Reply<proto::DeleteMemberResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteMember::try_from(message)?;
+        let Outcome { resource: member, changed, cursor, replayed } =
+            people::write_member(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::DeleteMemberResponse { member, changed, cursor }, replayed))
     }
 }

@@ -88,9 +88,11 @@ fn command(
 fn published(done: Done, validate_only: bool) -> Result<PublishedMessage> {
     let Done { answer, changed, position: _ } = done;
     let name = match answer {
-        Answer::Resource(Resource::Message(name)) => name.to_string(),
-        Answer::Resource(other @ (Resource::Project(_) | Resource::Issue(_))) => {
-            return Err(unexpected("a message", &other));
+        Answer::Resource(resource) => {
+            let Resource::Message(name) = &resource else {
+                return Err(unexpected("a message", &resource));
+            };
+            name.to_string()
         }
         Answer::Replayed(name) => name,
     };

@@ -14,6 +14,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
+use super::actor_service::Actors;
 use super::auth::Access;
 use super::directory::Directory;
 use super::door::Door;
@@ -25,6 +26,7 @@ use super::project_service::Projects;
 use super::subscriptions::Subscriptions;
 use crate::ledger::Ledger;
 use crate::proto::DESCRIPTORS;
+use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
@@ -117,6 +119,7 @@ pub async fn serve(
     let issues = IssueServiceServer::new(Issues { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
+        .add_service(limited!(ActorServiceServer::new(Actors { door: door.clone() })))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
 }

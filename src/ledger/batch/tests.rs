@@ -16,8 +16,8 @@ use crate::domain::issue::{
     UndeleteIssue, UpdateIssue,
 };
 use crate::domain::message::{KnownMessage, ReceiveMessage};
-use crate::domain::name::{IssueName, ProjectId};
-use crate::domain::people::Standing;
+use crate::domain::name::{CredentialName, GroupName, IssueName, MemberName, ProjectId};
+use crate::domain::people::{Actor, Credential, Group, Member, Standing};
 use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use crate::domain::working_set::{Changes, Noun, Rows};
 use crate::ledger::command::{Class, Command};
@@ -29,6 +29,10 @@ struct Database {
     counters: BTreeMap<CounterKey, Counter>,
     definitions: BTreeMap<crate::domain::definition::DefinitionKey, DefinitionVersion>,
     projects: BTreeMap<ProjectId, Project>,
+    actors: BTreeMap<ActorName, Actor>,
+    groups: BTreeMap<GroupName, Group>,
+    credentials: BTreeMap<CredentialName, Credential>,
+    members: BTreeMap<MemberName, Member>,
     issues: BTreeMap<IssueName, Issue>,
     messages: BTreeMap<crate::domain::message::MessageKey, KnownMessage>,
 }
@@ -53,6 +57,10 @@ impl Database {
             counters: rows(&self.counters, &footprint.counters),
             definitions: rows(&self.definitions, &footprint.definitions),
             projects: rows(&self.projects, &footprint.projects),
+            actors: rows(&self.actors, &footprint.actors),
+            groups: rows(&self.groups, &footprint.groups),
+            credentials: rows(&self.credentials, &footprint.credentials),
+            members: rows(&self.members, &footprint.members),
             issues: rows(&self.issues, &footprint.issues),
             messages: rows(&self.messages, &footprint.messages),
         }
@@ -62,6 +70,10 @@ impl Database {
         store(&mut self.counters, &rows.counters);
         store(&mut self.definitions, &rows.definitions);
         store(&mut self.projects, &rows.projects);
+        store(&mut self.actors, &rows.actors);
+        store(&mut self.groups, &rows.groups);
+        store(&mut self.credentials, &rows.credentials);
+        store(&mut self.members, &rows.members);
         store(&mut self.issues, &rows.issues);
         store(&mut self.messages, &rows.messages);
     }
@@ -69,13 +81,7 @@ impl Database {
     fn definitions(&self) -> Definitions {
         let projects =
             self.projects.iter().map(|(id, p)| (id.clone(), Arc::new(p.clone()))).collect();
-        let root = Standing {
-            principal: ActorName::root().into(),
-            active: true,
-            admin: true,
-            groups: Default::default(),
-            roles: Default::default(),
-        };
+        let root = Standing::root();
         let standings = [(root.principal.clone(), Arc::new(root))].into();
         Definitions { projects, standings, ..Definitions::default() }
     }
@@ -150,7 +156,10 @@ fn told(decided: &Decided) -> Vec<String> {
             let version = match resource {
                 Resource::Issue(issue) => issue.version,
                 Resource::Project(project) => project.version,
-                Resource::Message(_) => 0,
+                Resource::Actor(actor) => actor.version,
+                Resource::Group(group) => group.version,
+                Resource::Member(member) => member.version,
+                Resource::Message(_) | Resource::Credential(_) => 0,
             };
             format!("{} {changed} v{version}", resource.name())
         }

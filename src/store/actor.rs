@@ -1,0 +1,198 @@
+//! The table `actors`.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::table::{Table, assert_written};
+use super::time;
+use crate::domain::name::ActorName;
+use crate::domain::people::{Actor, ActorKind, Hours};
+
+type SqlRow = (
+    (Text, SqlUuid, BigInt, Timestamptz, Timestamptz, Text, Text, Text),
+    (Text, Text, Jsonb, Text, Text, Bool, Nullable<Timestamptz>),
+);
+type Row = (
+    (String, Uuid, i64, PgTimestamp, PgTimestamp, String, String, String),
+    (String, String, Value, String, String, bool, Option<PgTimestamp>),
+);
+
+macro_rules! columns {
+    () => {
+        "name, uid, version, created_at, updated_at, creator, kind, display_name, email, \
+         time_zone, working_hours, urn, state, admin, deleted_at"
+    };
+}
+
+prepared!(
+    Lock(names: Vec<&'a str> => Array<Text>) -> SqlRow,
+    concat!("select ", columns!(), " from actors where name = any({names}) \
+             order by name for no key update")
+);
+
+prepared!(
+    Find(name: &'a str => Text) -> SqlRow,
+    concat!("select ", columns!(), " from actors where name = {name}")
+);
+
+prepared!(
+    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
+    concat!("select ", columns!(), " from actors where name > {after} and deleted_at is null \
+             order by name limit {limit}")
+);
+
+prepared!(
+    Insert(
+        names: Vec<&'a str> => Array<Text>,
+        uids: Vec<Uuid> => Array<SqlUuid>,
+        versions: Vec<i64> => Array<BigInt>,
+        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        creators: Vec<&'a str> => Array<Text>,
+        kinds: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+        emails: Vec<&'a str> => Array<Text>,
+        time_zones: Vec<&'a str> => Array<Text>,
+        working_hours: Vec<Value> => Array<Jsonb>,
+        urns: Vec<&'a str> => Array<Text>,
+        states: Vec<&'a str> => Array<Text>,
+        admins: Vec<bool> => Array<Bool>,
+    ) -> (),
+    concat!("insert into actors (", columns!(), ") select *, null from unnest({names}, {uids}, \
+             {versions}, {created_ats}, {updated_ats}, {creators}, {kinds}, {display_names}, \
+             {emails}, {time_zones}, {working_hours}, {urns}, {states}, {admins})")
+);
+
+prepared!(
+    Update(
+        names: Vec<&'a str> => Array<Text>,
+        versions: Vec<i64> => Array<BigInt>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        kinds: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+        emails: Vec<&'a str> => Array<Text>,
+        time_zones: Vec<&'a str> => Array<Text>,
+        working_hours: Vec<Value> => Array<Jsonb>,
+        urns: Vec<&'a str> => Array<Text>,
+        states: Vec<&'a str> => Array<Text>,
+        admins: Vec<bool> => Array<Bool>,
+        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "update actors a set version = u.version, updated_at = u.updated_at, kind = u.kind, \
+     display_name = u.display_name, email = u.email, time_zone = u.time_zone, \
+     working_hours = u.working_hours, urn = u.urn, state = u.state, admin = u.admin, \
+     deleted_at = u.deleted_at \
+     from unnest({names}, {versions}, {updated_ats}, {kinds}, {display_names}, {emails}, \
+     {time_zones}, {working_hours}, {urns}, {states}, {admins}, {deleted_ats}) \
+     as u (name, version, updated_at, kind, display_name, email, time_zone, working_hours, urn, \
+     state, admin, deleted_at) where a.ctid = (select k.ctid from actors k where k.name = u.name)"
+);
+
+fn actor(row: Row) -> Actor {
+    let (
+        (name, uid, version, created_at, updated_at, creator, kind, display_name),
+        (email, time_zone, working_hours, urn, state, admin, deleted_at),
+    ) = row;
+    let hours = working_hours.as_array().into_iter().flatten().filter_map(Hours::stored);
+    Actor {
+        name: ActorName::stored(&name),
+        uid,
+        version,
+        created_at: time::from_sql(created_at),
+        updated_at: time::from_sql(updated_at),
+        creator: ActorName::stored(&creator),
+        kind: ActorKind::stored(&kind).expect("the table's constraint knows the kinds"),
+        display_name,
+        email,
+        time_zone,
+        working_hours: hours.collect(),
+        urn,
+        active: state == "ACTIVE",
+        admin,
+        deleted_at: deleted_at.map(time::from_sql),
+    }
+}
+
+fn hours(actor: &Actor) -> Value {
+    actor.working_hours.iter().map(Hours::value).collect()
+}
+
+fn state(actor: &Actor) -> &'static str {
+    if actor.active { "ACTIVE" } else { "DISABLED" }
+}
+
+/// An actor, deleted or not.
+pub(super) async fn find(conn: &mut AsyncPgConnection, name: &ActorName) -> Result<Option<Actor>> {
+    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().next().map(actor))
+}
+
+/// Up to `limit` actors after a name, in the order of names, without deleted ones.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Actor>> {
+    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(actor).collect())
+}
+
+impl Table for Actor {
+    const NAME: &str = "actors";
+
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ActorName>) -> Result<Vec<Self>> {
+        let names = keys.iter().map(ActorName::as_str).collect();
+        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().map(actor).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            names: rows.iter().map(|row| row.name.as_str()).collect(),
+            uids: rows.iter().map(|row| row.uid).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
+            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            emails: rows.iter().map(|row| row.email.as_str()).collect(),
+            time_zones: rows.iter().map(|row| row.time_zone.as_str()).collect(),
+            working_hours: rows.iter().map(|row| hours(row)).collect(),
+            urns: rows.iter().map(|row| row.urn.as_str()).collect(),
+            states: rows.iter().map(|row| state(row)).collect(),
+            admins: rows.iter().map(|row| row.admin).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let update = Update {
+            names: rows.iter().map(|row| row.name.as_str()).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            emails: rows.iter().map(|row| row.email.as_str()).collect(),
+            time_zones: rows.iter().map(|row| row.time_zone.as_str()).collect(),
+            working_hours: rows.iter().map(|row| hours(row)).collect(),
+            urns: rows.iter().map(|row| row.urn.as_str()).collect(),
+            states: rows.iter().map(|row| state(row)).collect(),
+            admins: rows.iter().map(|row| row.admin).collect(),
+            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! The tables `groups` and `group_members`. The rows of the second are locked by those of the first.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::error::Result;
+use super::prepared::prepared;
+use super::table::{Table, assert_written};
+use super::time;
+use crate::domain::name::{ActorName, GroupName, Principal};
+use crate::domain::people::{Group, GroupKind, Nesting};
+
+type SqlRow = (
+    (Text, SqlUuid, BigInt, Timestamptz, Timestamptz, Text),
+    (Text, Text, Array<Text>, Nullable<Timestamptz>),
+);
+type Row = (
+    (String, Uuid, i64, PgTimestamp, PgTimestamp, String),
+    (String, String, Vec<String>, Option<PgTimestamp>),
+);
+
+macro_rules! columns {
+    () => {
+        "g.name, g.uid, g.version, g.created_at, g.updated_at, g.creator, g.kind, \
+         g.display_name, array(select m.member from group_members m \
+         where m.group_name = g.name order by m.member), g.deleted_at"
+    };
+}
+
+prepared!(
+    Lock(names: Vec<&'a str> => Array<Text>) -> SqlRow,
+    concat!("select ", columns!(), " from groups g where g.name = any({names}) \
+             order by g.name for no key update")
+);
+
+prepared!(
+    Find(name: &'a str => Text) -> SqlRow,
+    concat!("select ", columns!(), " from groups g where g.name = {name}")
+);
+
+prepared!(
+    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
+    concat!("select ", columns!(), " from groups g where g.name > {after} \
+             and g.deleted_at is null order by g.name limit {limit}")
+);
+
+prepared!(
+    Nested() -> (Text, Text),
+    "select group_name, member from group_members where member like 'groups/%'"
+);
+
+prepared!(
+    Insert(
+        names: Vec<&'a str> => Array<Text>,
+        uids: Vec<Uuid> => Array<SqlUuid>,
+        versions: Vec<i64> => Array<BigInt>,
+        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        creators: Vec<&'a str> => Array<Text>,
+        kinds: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+    ) -> (),
+    "insert into groups (name, uid, version, created_at, updated_at, creator, kind, display_name) \
+     select * from unnest({names}, {uids}, {versions}, {created_ats}, {updated_ats}, {creators}, \
+     {kinds}, {display_names})"
+);
+
+prepared!(
+    Update(
+        names: Vec<&'a str> => Array<Text>,
+        versions: Vec<i64> => Array<BigInt>,
+        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
+        kinds: Vec<&'a str> => Array<Text>,
+        display_names: Vec<&'a str> => Array<Text>,
+        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+    ) -> (),
+    "update groups g set version = u.version, updated_at = u.updated_at, kind = u.kind, \
+     display_name = u.display_name, deleted_at = u.deleted_at \
+     from unnest({names}, {versions}, {updated_ats}, {kinds}, {display_names}, {deleted_ats}) \
+     as u (name, version, updated_at, kind, display_name, deleted_at) \
+     where g.ctid = (select k.ctid from groups k where k.name = u.name)"
+);
+
+prepared!(
+    Join(groups: Vec<&'a str> => Array<Text>, members: Vec<&'a str> => Array<Text>) -> (),
+    "insert into group_members (group_name, member) select * from unnest({groups}, {members})"
+);
+
+prepared!(
+    Leave(groups: Vec<&'a str> => Array<Text>, members: Vec<&'a str> => Array<Text>) -> (),
+    "delete from group_members m using unnest({groups}, {members}) as u (group_name, member) \
+     where m.ctid = (select k.ctid from group_members k \
+     where k.group_name = u.group_name and k.member = u.member)"
+);
+
+fn group(row: Row) -> Group {
+    let (
+        (name, uid, version, created_at, updated_at, creator),
+        (kind, display_name, members, deleted_at),
+    ) = row;
+    Group {
+        name: GroupName::stored(&name),
+        uid,
+        version,
+        created_at: time::from_sql(created_at),
+        updated_at: time::from_sql(updated_at),
+        creator: ActorName::stored(&creator),
+        kind: GroupKind::stored(&kind).expect("the table's constraint knows the kinds"),
+        display_name,
+        members: members.iter().map(|member| Principal::stored(member)).collect(),
+        deleted_at: deleted_at.map(time::from_sql),
+    }
+}
+
+/// A group, deleted or not.
+pub(super) async fn find(conn: &mut AsyncPgConnection, name: &GroupName) -> Result<Option<Group>> {
+    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().next().map(group))
+}
+
+/// Up to `limit` groups after a name, in the order of names, without deleted ones.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Group>> {
+    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(group).collect())
+}
+
+/// Which groups are in which.
+pub(super) async fn nesting(conn: &mut AsyncPgConnection) -> Result<Nesting> {
+    let pairs: Vec<(String, String)> = Nested { _of: PhantomData }.load(conn).await?;
+    let name = |text: &String| GroupName::stored(text);
+    Ok(pairs.iter().map(|(group, member)| (name(group), name(member))).collect())
+}
+
+/// Who is in which group, as two columns.
+type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+async fn join(conn: &mut AsyncPgConnection, (groups, members): Columns<'_>) -> Result<()> {
+    if !groups.is_empty() {
+        Join { groups, members, _of: PhantomData }.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Who is in these groups and not in those.
+fn without<'a>(rows: impl Iterator<Item = (&'a Group, &'a Group)>) -> Columns<'a> {
+    let left = |(of, than): (&'a Group, &'a Group)| {
+        let members = of.members.difference(&than.members);
+        members.map(move |member| (of.name.as_str(), member.as_str()))
+    };
+    rows.flat_map(left).unzip()
+}
+
+impl Table for Group {
+    const NAME: &str = "groups";
+
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<GroupName>) -> Result<Vec<Self>> {
+        let names = keys.iter().map(GroupName::as_str).collect();
+        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(conn).await?;
+        Ok(rows.into_iter().map(group).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            names: rows.iter().map(|row| row.name.as_str()).collect(),
+            uids: rows.iter().map(|row| row.uid).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
+            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        let member = |row: &&'_ Self| -> Vec<(String, String)> {
+            row.members.iter().map(|m| (row.name.to_string(), m.to_string())).collect()
+        };
+        let pairs: Vec<(String, String)> = rows.iter().flat_map(member).collect();
+        let columns = pairs.iter().map(|(group, member)| (group.as_str(), member.as_str())).unzip();
+        join(conn, columns).await
+    }
+
+    async fn replace(conn: &mut AsyncPgConnection, rows: &[(&Self, &Self)]) -> Result<()> {
+        let new: Vec<&Self> = rows.iter().map(|(_, new)| *new).collect();
+        Self::update(conn, &new).await?;
+        let (groups, members) = without(rows.iter().map(|(old, new)| (*old, *new)));
+        if !groups.is_empty() {
+            Leave { groups, members, _of: PhantomData }.execute(conn).await?;
+        }
+        join(conn, without(rows.iter().map(|(old, new)| (*new, *old)))).await
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let update = Update {
+            names: rows.iter().map(|row| row.name.as_str()).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
+            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
+            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
+            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
+            _of: PhantomData,
+        };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! `potts.v1.ActorService`.
+
+use tonic::{Request, Response};
+
+use super::auth::{admit, admit_write};
+use super::door::{Door, Reply, respond};
+use super::page_token::List;
+use super::paging::KeyPage;
+use super::people::{self, Outcome};
+use super::token;
+use crate::domain::error::not_found;
+use crate::domain::name::{ActorName, GroupName};
+use crate::domain::people::{
+    Actor, CreateActor, CreateGroup, DeleteActor, DeleteGroup, DisableActor, EnableActor, Group,
+    RevokeCredential, UpdateActor, UpdateGroup,
+};
+use crate::proto::{self, actor_service_server::ActorService};
+
+/// Keeps actors, groups and credentials.
+#[derive(Debug)]
+pub(super) struct Actors {
+    pub door: Door,
+}
+
+#[tonic::async_trait]
+impl ActorService for Actors {
+    async fn create_actor(
+        &self,
+        request: Request<proto::CreateActorRequest>,
+    ) -> Reply<proto::CreateActorResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateActor::try_from(message)?;
+        let Outcome { resource: actor, changed, cursor, replayed } =
+            people::write_actor(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::CreateActorResponse { actor, changed, cursor }, replayed))
+    }
+
+    async fn get_actor(
+        &self,
+        request: Request<proto::GetActorRequest>,
+    ) -> Reply<proto::GetActorResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::GetActorRequest { name } = request.into_inner();
+        let name = ActorName::parse("name", &name)?;
+        let actor = people::actor(&self.door, &caller, &name).await?;
+        let actor =
+            actor.filter(|actor| actor.deleted_at.is_none()).ok_or_else(|| not_found(&name))?;
+        let actor = Some(people::encode_actor(&actor));
+        Ok(Response::new(proto::GetActorResponse { actor }))
+    }
+
+    async fn list_actors(
+        &self,
+        request: Request<proto::ListActorsRequest>,
+    ) -> Reply<proto::ListActorsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListActorsRequest { page_size: size, page_token } = request.into_inner();
+        let list = List::of("ListActors", caller.name.as_str());
+        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
+        let (deadline, store) = (caller.deadline, &self.door.store);
+        let reading = store.actors(&asked.after, asked.limit, asked.known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let name = |actor: &Actor| actor.name.to_string();
+        let (actors, next_page_token, cursor) = asked.page(listed, name, people::encode_actor);
+        Ok(Response::new(proto::ListActorsResponse { actors, next_page_token, cursor }))
+    }
+
+    async fn update_actor(
+        &self,
+        request: Request<proto::UpdateActorRequest>,
+    ) -> Reply<proto::UpdateActorResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = UpdateActor::try_from(message)?;
+        let Outcome { resource: actor, changed, cursor, replayed } =
+            people::write_actor(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::UpdateActorResponse { actor, changed, cursor }, replayed))
+    }
+
+    async fn delete_actor(
+        &self,
+        request: Request<proto::DeleteActorRequest>,
+    ) -> Reply<proto::DeleteActorResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteActor::try_from(message)?;
+        let Outcome { resource: actor, changed, cursor, replayed } =
+            people::write_actor(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::DeleteActorResponse { actor, changed, cursor }, replayed))
+    }
+
+    async fn enable_actor(
+        &self,
+        request: Request<proto::EnableActorRequest>,
+    ) -> Reply<proto::EnableActorResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = EnableActor::try_from(message)?;
+        let Outcome { resource: actor, changed, cursor, replayed } =
+            people::write_actor(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::EnableActorResponse { actor, changed, cursor }, replayed))
+    }
+
+    async fn disable_actor(
+        &self,
+        request: Request<proto::DisableActorRequest>,
+    ) -> Reply<proto::DisableActorResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DisableActor::try_from(message)?;
+        let Outcome { resource: actor, changed, cursor, replayed } =
+            people::write_actor(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::DisableActorResponse { actor, changed, cursor }, replayed))
+    }
+
+    async fn create_group(
+        &self,
+        request: Request<proto::CreateGroupRequest>,
+    ) -> Reply<proto::CreateGroupResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateGroup::try_from(message)?;
+        let Outcome { resource: group, changed, cursor, replayed } =
+            people::write_group(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::CreateGroupResponse { group, changed, cursor }, replayed))
+    }
+
+    async fn get_group(
+        &self,
+        request: Request<proto::GetGroupRequest>,
+    ) -> Reply<proto::GetGroupResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::GetGroupRequest { name } = request.into_inner();
+        let name = GroupName::parse("name", &name)?;
+        let group = people::group(&self.door, &caller, &name).await?;
+        let group =
+            group.filter(|group| group.deleted_at.is_none()).ok_or_else(|| not_found(&name))?;
+        let group = Some(people::encode_group(&group));
+        Ok(Response::new(proto::GetGroupResponse { group }))
+    }
+
+    async fn list_groups(
+        &self,
+        request: Request<proto::ListGroupsRequest>,
+    ) -> Reply<proto::ListGroupsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListGroupsRequest { page_size: size, page_token } = request.into_inner();
+        let list = List::of("ListGroups", caller.name.as_str());
+        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
+        let (deadline, store) = (caller.deadline, &self.door.store);
+        let reading = store.groups(&asked.after, asked.limit, asked.known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let name = |group: &Group| group.name.to_string();
+        let (groups, next_page_token, cursor) = asked.page(listed, name, people::encode_group);
+        Ok(Response::new(proto::ListGroupsResponse { groups, next_page_token, cursor }))
+    }
+
+    async fn update_group(
+        &self,
+        request: Request<proto::UpdateGroupRequest>,
+    ) -> Reply<proto::UpdateGroupResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = UpdateGroup::try_from(message)?;
+        let Outcome { resource: group, changed, cursor, replayed } =
+            people::write_group(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::UpdateGroupResponse { group, changed, cursor }, replayed))
+    }
+
+    async fn delete_group(
+        &self,
+        request: Request<proto::DeleteGroupRequest>,
+    ) -> Reply<proto::DeleteGroupResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteGroup::try_from(message)?;
+        let Outcome { resource: group, changed, cursor, replayed } =
+            people::write_group(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::DeleteGroupResponse { group, changed, cursor }, replayed))
+    }
+
+    async fn create_credential(
+        &self,
+        request: Request<proto::CreateCredentialRequest>,
+    ) -> Reply<proto::CreateCredentialResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let (token, hash) = token::draw()?;
+        let verb = people::create_credential(message, hash)?;
+        let (Outcome { resource: credential, changed, cursor, replayed }, token) =
+            people::issue_credential(&self.door, &admitted, verb, &token).await?;
+        Ok(respond(
+            proto::CreateCredentialResponse { credential, changed, cursor, token },
+            replayed,
+        ))
+    }
+
+    async fn revoke_credential(
+        &self,
+        request: Request<proto::RevokeCredentialRequest>,
+    ) -> Reply<proto::RevokeCredentialResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = RevokeCredential::try_from(message)?;
+        let Outcome { resource: credential, changed, cursor, replayed } =
+            people::write_credential(&self.door, &admitted, verb).await?;
+        Ok(respond(proto::RevokeCredentialResponse { credential, changed, cursor }, replayed))
+    }
+}
