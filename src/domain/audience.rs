@@ -1,7 +1,10 @@
 //! Who may see what an event tells, as far as it is not everybody who may read its project.
 
+use super::command::Decision;
+use super::event::Event;
 use super::issue::Issue;
-use super::name::Principal;
+use super::name::{IssueName, Principal};
+use super::working_set::{Change, WorkingSet};
 
 /// Names of groups and actors; none is everybody who may read the project.
 pub type Names = Option<Vec<String>>;
@@ -77,6 +80,21 @@ impl Audience {
         };
         let lists = self.0.as_ref().map_or(0, |_| size_of::<Lists>());
         lists + names(self.before()) + names(self.after())
+    }
+}
+
+/// Has events of what belongs to an issue follow the issue, whoever made them: who may see it before
+/// the command, and who may see it afterwards. Issues say for themselves who sees their own events.
+pub fn settle(decision: &mut Decision, rows: &WorkingSet) {
+    let follows = |event: &Event| event.subject != event.root && event.audience.is_everybody();
+    for event in decision.events.iter_mut().filter(|event| follows(event)) {
+        let Ok(name) = IssueName::parse("root", &event.root) else { continue };
+        let Some(old) = rows.issues.known(&name) else { continue };
+        let new = decision.changes.iter().find_map(|change| {
+            let Change::Issue(issue) = change else { return None };
+            (issue.name == name).then_some(issue)
+        });
+        event.audience = Audience::of_change(old, new.unwrap_or(old));
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::audience;
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -93,7 +94,9 @@ impl Verb {
     pub fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let rule = self.rule();
         access::check(at, self.name(), rule.subject())?;
-        rule.decide(at)
+        let mut decision = rule.decide(at)?;
+        audience::settle(&mut decision, at.rows);
+        Ok(decision)
     }
 }
 

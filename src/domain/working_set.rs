@@ -64,6 +64,11 @@ impl<N: Noun> Rows<N> {
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
     }
 
+    /// The current value of a row, if it is of the footprint and there.
+    pub fn known(&self, key: &N::Key) -> Option<&Arc<N>> {
+        self.0.get(key)?.current.as_ref()
+    }
+
     /// The value as it was loaded.
     pub fn loaded(&self, key: &N::Key) -> Option<&Arc<N>> {
         self.0.get(key)?.loaded.as_ref()
