@@ -275,4 +275,39 @@ impl ProjectService for Canned {
     ) -> Result<Response<proto::DeleteProjectResponse>, Status> {
         Err(Status::not_found("projects/abc does not exist"))
     }
+
+    async fn create_member(
+        &self,
+        _: Request<proto::CreateMemberRequest>,
+    ) -> Result<Response<proto::CreateMemberResponse>, Status> {
+        Err(Status::not_found("projects/abc/members/ann does not exist"))
+    }
+
+    async fn get_member(
+        &self,
+        _: Request<proto::GetMemberRequest>,
+    ) -> Result<Response<proto::GetMemberResponse>, Status> {
+        Err(Status::not_found("projects/abc/members/ann does not exist"))
+    }
+
+    async fn list_members(
+        &self,
+        _: Request<proto::ListMembersRequest>,
+    ) -> Result<Response<proto::ListMembersResponse>, Status> {
+        Err(Status::not_found("projects/abc/members/ann does not exist"))
+    }
+
+    async fn update_member(
+        &self,
+        _: Request<proto::UpdateMemberRequest>,
+    ) -> Result<Response<proto::UpdateMemberResponse>, Status> {
+        Err(Status::not_found("projects/abc/members/ann does not exist"))
+    }
+
+    async fn delete_member(
+        &self,
+        _: Request<proto::DeleteMemberRequest>,
+    ) -> Result<Response<proto::DeleteMemberResponse>, Status> {
+        Err(Status::not_found("projects/abc/members/ann does not exist"))
+    }
 }

@@ -17,6 +17,15 @@ pub fn project_id(text: &str) -> Result<String, String> {
     Ok(name.strip_prefix("projects/").unwrap_or(&name).to_owned())
 }
 
+/// Somebody: `ann` or `actors/ann`, or the group `groups/qa`.
+pub fn who(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("must be somebody, such as ann or groups/qa".into()),
+        _ if text.contains('/') => Ok(text.to_owned()),
+        _ => Ok(format!("actors/{text}")),
+    }
+}
+
 /// An event: `12` or `events/12`.
 pub fn event(text: &str) -> Result<String, String> {
     let number = text.strip_prefix("events/").unwrap_or(text);
@@ -31,6 +40,9 @@ pub fn short(name: &str) -> String {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         ["projects", project, "issues", number] => format!("{}-{number}", project.to_uppercase()),
+        ["projects", project, "issues", number, rest @ ..] => {
+            format!("{}-{number}/{}", project.to_uppercase(), rest.join("/"))
+        }
         ["actors", actor] => (*actor).to_owned(),
         _ => name.to_owned(),
     }
@@ -48,6 +60,9 @@ mod tests {
         assert_eq!(project("projects/abc").unwrap(), "projects/abc");
         assert_eq!(project_id("projects/abc").unwrap(), "abc");
         assert_eq!(project_id("ABC").unwrap(), "abc");
+        assert_eq!(who("ann").unwrap(), "actors/ann");
+        assert_eq!(who("groups/qa").unwrap(), "groups/qa");
+        assert!(who("").is_err());
         assert_eq!(event("12").unwrap(), "events/12");
         assert_eq!(event("events/12").unwrap(), "events/12");
         assert!(project("").is_err() && event("x").is_err() && event("events/-1").is_err());
@@ -57,6 +72,7 @@ mod tests {
     fn names_are_shown_as_people_say_them() {
         assert_eq!(short("projects/abc/issues/12"), "ABC-12");
         assert_eq!(short("actors/root"), "root");
+        assert_eq!(short("projects/abc/issues/12/relations/3"), "ABC-12/relations/3");
         assert_eq!(short("projects/abc"), "projects/abc");
     }
 }

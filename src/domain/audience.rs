@@ -43,6 +43,18 @@ impl Audience {
         Audience::of(names(old), names(new))
     }
 
+    /// Those who may see both issues, as they are, by the names that both lists have. Somebody whom
+    /// they list under different names is left out: that hides too much, never too little.
+    pub fn of_both(issue: &Issue, other: Option<&Issue>) -> Audience {
+        let both = match (names(issue), other.and_then(names)) {
+            (Some(names), Some(others)) => {
+                Some(names.into_iter().filter(|name| others.contains(name)).collect())
+            }
+            (one, other) => one.or(other),
+        };
+        Audience::of(both.clone(), both)
+    }
+
     /// Also those, before and after: who holds or is given an action sees its issue.
     pub fn and<'a>(mut self, principals: impl IntoIterator<Item = &'a Principal>) -> Audience {
         if let Some(lists) = &mut self.0 {
@@ -89,7 +101,7 @@ pub fn settle(decision: &mut Decision, rows: &WorkingSet) {
     let follows = |event: &Event| event.subject != event.root && event.audience.is_everybody();
     for event in decision.events.iter_mut().filter(|event| follows(event)) {
         let Ok(name) = IssueName::parse("root", &event.root) else { continue };
-        let Some(old) = rows.issues.known(&name) else { continue };
+        let Some(old) = rows.issues.find(&name) else { continue };
         let new = decision.changes.iter().find_map(|change| {
             let Change::Issue(issue) = change else { return None };
             (issue.name == name).then_some(issue)

@@ -12,12 +12,17 @@ use uuid::Uuid;
 
 use super::access::{self, Subject};
 use super::audience;
+use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
+use super::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
 use super::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, ReopenIssue, TransitionIssue, UndeleteIssue,
-    UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Issue,
+    ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use super::message::ReceiveMessage;
 use super::name::{ActorName, MessageName};
@@ -27,6 +32,8 @@ use super::people::{
     UpdateActor, UpdateGroup, UpdateMember,
 };
 use super::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use super::reference::{CreateReference, DeleteReference, Reference, UpdateReference};
+use super::relation::{CreateIssueRelation, DeleteIssueRelation, Relation};
 use super::working_set::{Change, Footprint, Gone, WorkingSet};
 
 /// A rule: what a command needs, and what it does.
@@ -82,7 +89,14 @@ verbs! {
     CreateProject, UpdateProject, DeleteProject,
     CreateIssue, UpdateIssue, DeleteIssue, UndeleteIssue,
     TransitionIssue, CloseIssue, ReopenIssue,
+    AssignIssue, ActivateIssue, DeactivateIssue,
+    CreateIssueRelation, DeleteIssueRelation,
+    CreateComment, UpdateComment, DeleteComment,
+    CreateReference, UpdateReference, DeleteReference,
     ReceiveMessage,
+    CreateWorkflow, UpdateWorkflow, DeleteWorkflow,
+    CreateIssueType, UpdateIssueType, DeleteIssueType,
+    CreateActionType, UpdateActionType, DeleteActionType,
     CreateActor, UpdateActor, DeleteActor, EnableActor, DisableActor,
     CreateGroup, UpdateGroup, DeleteGroup,
     CreateCredential, RevokeCredential,
@@ -166,78 +180,46 @@ impl Decision {
     }
 }
 
-/// What a command was about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// A project.
-    Project(Arc<Project>),
-    /// An issue.
-    Issue(Arc<Issue>),
-    /// A message, by its name.
-    Message(MessageName),
-    /// An actor.
-    Actor(Arc<Actor>),
-    /// A group.
-    Group(Arc<Group>),
-    /// A credential.
-    Credential(Arc<Credential>),
-    /// A member.
-    Member(Arc<Member>),
-}
+macro_rules! resources {
+    ($($variant:ident($resource:ty) = $doc:literal, |$it:ident| $name:expr;)*) => {
+        /// What a command was about.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Resource { $(#[doc = $doc] $variant($resource),)* }
 
-impl Resource {
-    /// Its name: what a retry of the command is answered by.
-    pub fn name(&self) -> String {
-        match self {
-            Resource::Project(project) => project.id.to_string(),
-            Resource::Issue(issue) => issue.name.to_string(),
-            Resource::Message(name) => name.to_string(),
-            Resource::Actor(actor) => actor.name.to_string(),
-            Resource::Group(group) => group.name.to_string(),
-            Resource::Credential(credential) => credential.name.to_string(),
-            Resource::Member(member) => member.name.to_string(),
+        impl Resource {
+            /// Its name: what a retry of the command is answered by.
+            pub fn name(&self) -> String {
+                match self { $(Resource::$variant($it) => $name.to_string(),)* }
+            }
         }
-    }
+
+        $(impl From<$resource> for Resource {
+            fn from(resource: $resource) -> Resource {
+                Resource::$variant(resource)
+            }
+        }
+
+        /// Gives the resource back if it is another one.
+        impl TryFrom<Resource> for $resource {
+            type Error = Resource;
+
+            fn try_from(resource: Resource) -> std::result::Result<$resource, Resource> {
+                if let Resource::$variant(found) = resource { Ok(found) } else { Err(resource) }
+            }
+        })*
+    };
 }
 
-impl From<Arc<Project>> for Resource {
-    fn from(project: Arc<Project>) -> Resource {
-        Resource::Project(project)
-    }
-}
-
-impl From<Arc<Issue>> for Resource {
-    fn from(issue: Arc<Issue>) -> Resource {
-        Resource::Issue(issue)
-    }
-}
-
-impl From<MessageName> for Resource {
-    fn from(name: MessageName) -> Resource {
-        Resource::Message(name)
-    }
-}
-
-impl From<Arc<Actor>> for Resource {
-    fn from(actor: Arc<Actor>) -> Resource {
-        Resource::Actor(actor)
-    }
-}
-
-impl From<Arc<Group>> for Resource {
-    fn from(group: Arc<Group>) -> Resource {
-        Resource::Group(group)
-    }
-}
-
-impl From<Arc<Credential>> for Resource {
-    fn from(credential: Arc<Credential>) -> Resource {
-        Resource::Credential(credential)
-    }
-}
-
-impl From<Arc<Member>> for Resource {
-    fn from(member: Arc<Member>) -> Resource {
-        Resource::Member(member)
-    }
+resources! {
+    Project(Arc<Project>) = "A project.", |project| project.id;
+    Issue(Arc<Issue>) = "An issue.", |issue| issue.name;
+    Relation(Arc<Relation>) = "A relation.", |relation| relation.name;
+    Comment(Arc<Comment>) = "A comment.", |comment| comment.name;
+    Reference(Arc<Reference>) = "A reference.", |reference| reference.name;
+    Configuration(Arc<Configuration>) = "A piece of configuration.", |piece| piece.name;
+    Actor(Arc<Actor>) = "An actor.", |actor| actor.name;
+    Group(Arc<Group>) = "A group.", |group| group.name;
+    Credential(Arc<Credential>) = "A credential.", |credential| credential.name;
+    Member(Arc<Member>) = "A member of a project.", |member| member.name;
+    Message(MessageName) = "A message, by its name.", |name| name;
 }

@@ -14,7 +14,8 @@ pub enum Counted {
     Comments,
     /// References of an issue, an action, an actor or an event.
     References,
-    /// Relations that lead from an issue.
+    /// Relations of an issue: the numbers are those of the ones that lead from it, and as many are
+    /// there as lead from it or to it.
     Relations,
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::configuration::{Body, Configurations, built_in};
+use super::configuration::{ActionType, Body, Configuration, Configurations, IssueType, built_in};
 use super::error::{Error, Result, not_found};
 use super::name::{ConfigurationKind, ConfigurationName, Id, MemberName, Principal, ProjectId};
 use super::people::{Nesting, Standing};
@@ -124,19 +124,103 @@ impl Definitions {
 
     /// A workflow of a project, of one revision; 0 is a built-in one.
     pub fn workflow(&self, project: &ProjectId, id: &str, revision: i64) -> Result<&Workflow> {
+        match self.body(project, ConfigurationKind::Workflow, id, revision)? {
+            Body::Workflow(workflow) => Ok(workflow),
+            Body::IssueType(_) | Body::ActionType(_) => Err(lost(project, id)),
+        }
+    }
+
+    /// An issue type of a project, of one revision; 0 is a built-in one.
+    pub fn issue_type(&self, project: &ProjectId, id: &str, revision: i64) -> Result<&IssueType> {
+        match self.body(project, ConfigurationKind::IssueType, id, revision)? {
+            Body::IssueType(issue_type) => Ok(issue_type),
+            Body::Workflow(_) | Body::ActionType(_) => Err(lost(project, id)),
+        }
+    }
+
+    /// An action type of a project, of one revision; 0 is a built-in one.
+    pub fn action_type(&self, project: &ProjectId, id: &str, revision: i64) -> Result<&ActionType> {
+        match self.body(project, ConfigurationKind::ActionType, id, revision)? {
+            Body::ActionType(action_type) => Ok(action_type),
+            Body::Workflow(_) | Body::IssueType(_) => Err(lost(project, id)),
+        }
+    }
+
+    /// The newest workflow of that id, with its revision; none if there is none or it is deleted.
+    pub fn newest_workflow(&self, project: &ProjectId, id: &str) -> Option<(i64, &Workflow)> {
+        match self.newest_body(project, ConfigurationKind::Workflow, id)? {
+            (revision, Body::Workflow(workflow)) => Some((revision, workflow)),
+            (_, Body::IssueType(_) | Body::ActionType(_)) => None,
+        }
+    }
+
+    /// The newest issue type of that id, with its revision; none if there is none or it is deleted.
+    pub fn newest_issue_type(&self, project: &ProjectId, id: &str) -> Option<(i64, &IssueType)> {
+        match self.newest_body(project, ConfigurationKind::IssueType, id)? {
+            (revision, Body::IssueType(issue_type)) => Some((revision, issue_type)),
+            (_, Body::Workflow(_) | Body::ActionType(_)) => None,
+        }
+    }
+
+    /// The newest action type of that id, with its revision; none if there is none or it is
+    /// deleted.
+    pub fn newest_action_type(&self, project: &ProjectId, id: &str) -> Option<(i64, &ActionType)> {
+        match self.newest_body(project, ConfigurationKind::ActionType, id)? {
+            (revision, Body::ActionType(action_type)) => Some((revision, action_type)),
+            (_, Body::Workflow(_) | Body::IssueType(_)) => None,
+        }
+    }
+
+    /// The newest revision of a piece of configuration that callers made, also of what is deleted.
+    pub fn newest(&self, name: &ConfigurationName) -> Option<&Arc<Configuration>> {
+        self.configurations.get(&name.project)?.newest(name)
+    }
+
+    /// All revisions of a piece of configuration that callers made, oldest first.
+    pub fn revisions(&self, name: &ConfigurationName) -> impl Iterator<Item = &Arc<Configuration>> {
+        let all = self.configurations.get(&name.project).into_iter();
+        all.flat_map(|all| all.revisions(name))
+    }
+
+    /// What callers have configured of a kind and not deleted, by name.
+    pub fn newest_of(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+    ) -> impl Iterator<Item = &Arc<Configuration>> {
+        let all = self.configurations.get(project).into_iter();
+        let newest = all.flat_map(|all| all.all_newest());
+        newest.filter(move |newest| newest.name.kind == kind && newest.deleted_at.is_none())
+    }
+
+    fn newest_body(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+        id: &str,
+    ) -> Option<(i64, &Body)> {
+        if let Some(body) = built_in::body(kind, id) {
+            return Some((0, body));
+        }
+        let name =
+            ConfigurationName { project: project.clone(), kind, id: Id::parse("", id).ok()? };
+        let newest = self.newest(&name).filter(|newest| newest.deleted_at.is_none())?;
+        Some((newest.revision, &newest.body))
+    }
+
+    fn body(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+        id: &str,
+        revision: i64,
+    ) -> Result<&Body> {
         if revision == 0 {
-            return built_in::workflow(id).ok_or_else(|| lost(project, id));
+            return built_in::body(kind, id).ok_or_else(|| lost(project, id));
         }
-        let name = ConfigurationName {
-            project: project.clone(),
-            kind: ConfigurationKind::Workflow,
-            id: Id::parse("workflow", id)?,
-        };
+        let name = ConfigurationName { project: project.clone(), kind, id: Id::parse("id", id)? };
         let found = self.configurations.get(project).and_then(|all| all.revision(&name, revision));
-        match found.map(|found| &found.body) {
-            Some(Body::Workflow(workflow)) => Ok(workflow),
-            Some(Body::IssueType(_) | Body::ActionType(_)) | None => Err(lost(project, id)),
-        }
+        found.map(|found| &found.body).ok_or_else(|| lost(project, id))
     }
 
     /// The standing of somebody of the footprint; none is nobody that there is.

@@ -94,6 +94,12 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ActionTypeCreated = "action_type.created", System,
+        "An action type was created. data: revision.";
+    ActionTypeDeleted = "action_type.deleted", System,
+        "An action type was deleted. data: revision.";
+    ActionTypeUpdated = "action_type.updated", System,
+        "An action type got a new revision. data: revision, changed[].";
     ActorCreated = "actor.created", System,
         "An actor was created. after: all its fields.";
     ActorDeleted = "actor.deleted", System,
@@ -104,6 +110,12 @@ catalogue! {
         "A disabled actor may act again.";
     ActorUpdated = "actor.updated", System,
         "Fields of an actor changed. data: changed[].";
+    CommentCreated = "comment.created", System,
+        "A comment was made. subject: what it is on. data: comment.";
+    CommentDeleted = "comment.deleted", System,
+        "A comment was taken back. subject: what it was on. data: comment.";
+    CommentUpdated = "comment.updated", System,
+        "The text of a comment changed. subject: what it is on. data: comment, changed[].";
     CredentialCreated = "credential.created", System,
         "A credential of an actor was created. after: all its fields.";
     CredentialRevoked = "credential.revoked", System,
@@ -114,10 +126,16 @@ catalogue! {
         "A group was deleted.";
     GroupUpdated = "group.updated", System,
         "Fields of a group changed. data: changed[].";
+    IssueActivated = "issue.activated", Object,
+        "Work on an issue may go on.";
+    IssueAssigned = "issue.assigned", Object,
+        "An issue was given to others. data: added[], removed[].";
     IssueClosed = "issue.closed", Object,
-        "An issue was closed. data: resolution, message.";
+        "An issue was closed. data: resolution, message, duplicate_of.";
     IssueCreated = "issue.created", Object,
         "An issue was created. after: all its fields.";
+    IssueDeactivated = "issue.deactivated", Object,
+        "Work on an issue is to wait.";
     IssueDeleted = "issue.deleted", Object,
         "An issue was hidden.";
     IssueDescribed = "issue.described", System,
@@ -131,6 +149,12 @@ catalogue! {
         "A hidden issue was brought back.";
     IssueUpdated = "issue.updated", Object,
         "Fields of an issue changed that others may act on. data: changed[].";
+    IssueTypeCreated = "issue_type.created", System,
+        "An issue type was created. data: revision.";
+    IssueTypeDeleted = "issue_type.deleted", System,
+        "An issue type was deleted. data: revision.";
+    IssueTypeUpdated = "issue_type.updated", System,
+        "An issue type got a new revision. data: revision, changed[].";
     MemberCreated = "member.created", System,
         "An actor or a group got a role in a project. after: all fields of the member.";
     MemberDeleted = "member.deleted", System,
@@ -146,6 +170,23 @@ catalogue! {
         "A project was deleted, with all its issues.";
     ProjectUpdated = "project.updated", System,
         "Fields of a project changed. data: changed[].";
+    ReferenceCreated = "reference.created", System,
+        "A reference was made. subject: what it is on. data: reference.";
+    ReferenceDeleted = "reference.deleted", System,
+        "A reference was taken away. subject: what it was on. data: reference.";
+    ReferenceUpdated = "reference.updated", System,
+        "Fields of a reference changed. subject: what it is on. data: reference, changed[].";
+    RelationAdded = "relation.added", Object,
+        "It was said how an issue stands to another. data: relation, issue, target, kind.";
+    RelationRemoved = "relation.removed", Object,
+        "It is not said any more how an issue stands to another. data: relation, issue, target, \
+         kind.";
+    WorkflowCreated = "workflow.created", System,
+        "A workflow was created. data: revision.";
+    WorkflowDeleted = "workflow.deleted", System,
+        "A workflow was deleted. data: revision.";
+    WorkflowUpdated = "workflow.updated", System,
+        "A workflow got a new revision. data: revision, changed[].";
 }
 
 /// Something that happened, as a rule decides it. The ledger adds who, when and where in the log.
@@ -175,6 +216,26 @@ pub struct Event {
     pub payload: Option<CloudEvent>,
     /// Who may see it. There is no default: whoever makes an event has to know.
     pub audience: Audience,
+}
+
+impl Event {
+    /// An event beside a thing that has not changed itself, and that is no issue and of none.
+    pub fn beside(kind: EventType, project: Option<ProjectId>, subject: &str) -> Event {
+        Event {
+            kind,
+            project,
+            subject: subject.into(),
+            root: subject.into(),
+            version: 0,
+            step: 0,
+            event_time: None,
+            before: Fields::new(),
+            after: Fields::new(),
+            data: Fields::new(),
+            payload: None,
+            audience: Audience::everybody(),
+        }
+    }
 }
 
 /// What the ledger adds to an event when it records it.

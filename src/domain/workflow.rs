@@ -1,5 +1,9 @@
 //! Workflows: which statuses there are, and which moves lead from one to another.
 
+mod condition;
+
+pub use condition::{Condition, Facts};
+
 use super::name::GroupName;
 
 /// What a status means, whatever it is called.
@@ -91,8 +95,8 @@ pub struct Transition {
     pub from: Vec<String>,
     /// The status it leads to.
     pub to: String,
-    /// An expression that must hold; empty holds.
-    pub condition: String,
+    /// What must hold.
+    pub condition: Condition,
     /// The parameters that must be there.
     pub required_parameters: Vec<String>,
     /// Who may go it, besides the role; empty is everybody.

@@ -7,13 +7,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::counter::Counter;
-use super::definition::{DefinitionKey, DefinitionVersion};
-use super::issue::Issue;
-use super::message::KnownMessage;
+use self::nouns::*;
+use super::asks::Asks;
+use super::configuration::{Usage, UsageOf};
+use super::definition::DefinitionKey;
 use super::name::{Principal, ProjectId};
-use super::people::{Actor, Credential, Group, Member};
-use super::project::Project;
+
+/// The nouns, so that the lists below can be used wherever they are needed.
+pub(crate) mod nouns {
+    pub use crate::domain::comment::Comment;
+    pub use crate::domain::configuration::Configuration;
+    pub use crate::domain::counter::Counter;
+    pub use crate::domain::definition::DefinitionVersion;
+    pub use crate::domain::issue::Issue;
+    pub use crate::domain::message::KnownMessage;
+    pub use crate::domain::people::{Actor, Credential, Group, Member};
+    pub use crate::domain::project::Project;
+    pub use crate::domain::reference::Reference;
+    pub use crate::domain::relation::Relation;
+}
 
 /// A thing that is stored in rows and changed by commands.
 pub trait Noun: Clone + PartialEq + Send + Sync + 'static {
@@ -64,9 +76,26 @@ impl<N: Noun> Rows<N> {
         row.unwrap_or_else(|| panic!("{key:?} is not of the footprint")).current.as_ref()
     }
 
-    /// The current value of a row, if it is of the footprint and there.
-    pub fn known(&self, key: &N::Key) -> Option<&Arc<N>> {
+    /// Adds rows that were loaded later; those that are here already stay.
+    pub fn add(&mut self, later: Rows<N>) {
+        for (key, row) in later.0 {
+            self.0.entry(key).or_insert(row);
+        }
+    }
+
+    /// The current value of a row, none too where nobody asked for it.
+    pub fn find(&self, key: &N::Key) -> Option<&Arc<N>> {
         self.0.get(key)?.current.as_ref()
+    }
+
+    /// Whether a row was asked for, or made since: what there is of it is known.
+    pub fn has(&self, key: &N::Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The current values of all rows, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<N>> {
+        self.0.values().filter_map(|row| row.current.as_ref())
     }
 
     /// The value as it was loaded.
@@ -130,8 +159,12 @@ macro_rules! for_each_noun {
             groups: Group,
             credentials: Credential,
             members: Member,
+            configurations: Configuration,
             issues: Issue,
             ;
+            relations: Relation,
+            references: Reference,
+            comments: Comment,
             messages: KnownMessage,
         }
     };
@@ -148,6 +181,8 @@ macro_rules! working_set {
         #[derive(Debug, Default)]
         pub struct WorkingSet {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
+            /// What was asked about the use of configuration.
+            pub usage: BTreeMap<UsageOf, Usage>,
         }
 
         /// The rows that commands need.
@@ -159,6 +194,10 @@ macro_rules! working_set {
             pub uses: BTreeSet<ProjectId>,
             /// Who is spoken of, besides the caller: their standing is looked up.
             pub people: BTreeSet<Principal>,
+            /// Rows that must be looked for.
+            pub asks: Asks,
+            /// What is asked about the use of configuration, under the lock of its definition.
+            pub usage: BTreeSet<UsageOf>,
         }
 
         /// The new value of a row.
@@ -198,6 +237,8 @@ macro_rules! working_set {
                 $(self.$rows.extend(other.$rows);)*
                 self.uses.extend(other.uses);
                 self.people.extend(other.people);
+                self.asks.add(other.asks);
+                self.usage.extend(other.usage);
             }
         }
     };

@@ -10,21 +10,15 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::batch::{self, Decided, Outcome, Replays, World};
+use super::batch::{self, Decided, Outcome};
 use super::definitions::Cache;
 use super::health::Health;
+use super::load::{begin, call_of, write};
 use super::queue::{Pending, Queue, shutting_down};
 use super::remedy::{Failures, Remedy};
-use crate::domain::counter::Counter;
-use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::error::{Error, Reason};
 use crate::domain::event::Seq;
-use crate::domain::issue::Issue;
-use crate::domain::message::KnownMessage;
-use crate::domain::people::{Actor, Credential, Group, Member};
-use crate::domain::project::Project;
-use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
-use crate::store::{Append, Fault, Resolve, Session, Store, Tx};
+use crate::store::{Append, Fault, Session, Store};
 use crate::stream::{Hub, Position};
 use crate::telemetry::Metrics;
 
@@ -299,98 +293,6 @@ struct Durable {
     decided: Decided,
     head: Seq,
     before: Position,
-}
-
-type Used = Vec<(DefinitionKey, i64)>;
-
-/// Begins a transaction, finds out what is known of the calls, locks and loads what they need.
-async fn begin<'a, 'c>(
-    session: &'a mut Session,
-    cache: &'c mut Cache,
-    batch: &[Pending],
-) -> Result<(Tx<'a>, World<'c>, Used), Fault> {
-    let wanted = batch::footprint(batch, &Replays::new());
-    let calls: Vec<(String, Uuid)> = batch.iter().map(call_of).collect();
-    let resolve = Resolve {
-        calls: calls.iter().map(|(caller, id)| (caller.as_str(), *id)).collect(),
-        definitions: wanted.definition_keys().collect(),
-    };
-    let (mut tx, resolved) = session.begin(&resolve).await?;
-
-    let mut replays = Replays::new();
-    for known in resolved.known {
-        let position = match known.last_seq {
-            Seq(0) => Position::default(),
-            seq => tx
-                .event_id(seq)
-                .await?
-                .map_or_else(Position::default, |id| Position::after(seq, id)),
-        };
-        replays.insert((known.caller.clone(), known.request_id), (known, position));
-    }
-    let footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
-
-    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint).await?;
-    let mut rows = lock_first(&mut tx, &footprint).await?;
-    // Whoever holds the lock of a definition compares it here: its own change must not look like
-    // somebody else's.
-    for (key, version) in &used {
-        let held = footprint.definitions.contains(key);
-        if held && rows.definitions.loaded(key).map(|d| d.version) != Some(*version) {
-            return Err(Fault::Stale("a definition changed before it was locked".into()));
-        }
-    }
-    used.retain(|(key, _)| !footprint.definitions.contains(key));
-    let definitions = cache.definitions();
-    let second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
-    lock_second(&mut tx, &second, &mut rows).await?;
-    let world = World { rows, definitions, now: resolved.now, replays };
-    Ok((tx, world, used))
-}
-
-/// Locks and loads what is known to be needed, table after table, in the one order.
-async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
-    macro_rules! lock_all {
-        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
-            WorkingSet {
-                $($rows: tx.lock::<$noun>(&footprint.$rows).await?,)*
-                ..WorkingSet::default()
-            }
-        };
-    }
-    Ok(for_each_noun!(lock_all))
-}
-
-/// Locks and loads what the first rows have shown to be needed: the tables behind those.
-async fn lock_second(
-    tx: &mut Tx<'_>,
-    footprint: &Footprint,
-    rows: &mut WorkingSet,
-) -> Result<(), Fault> {
-    macro_rules! lock_all {
-        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
-            $(rows.$late = tx.lock::<$second>(&footprint.$late).await?;)*
-        };
-    }
-    for_each_noun!(lock_all);
-    Ok(())
-}
-
-/// Writes what has changed, table after table, in the same order.
-async fn write(tx: &mut Tx<'_>, rows: &WorkingSet) -> Result<(), Fault> {
-    macro_rules! write_all {
-        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
-            $(tx.write::<$noun>(&rows.$rows).await?;)*
-            $(tx.write::<$second>(&rows.$late).await?;)*
-        };
-    }
-    for_each_noun!(write_all);
-    Ok(())
-}
-
-fn call_of(pending: &Pending) -> (String, Uuid) {
-    let call = &pending.command.call;
-    (call.caller.to_string(), call.request_id)
 }
 
 fn hanging() -> Fault {

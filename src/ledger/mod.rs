@@ -11,6 +11,7 @@ mod frame;
 mod handle;
 mod health;
 mod lane;
+mod load;
 mod queue;
 mod remedy;
 

@@ -17,10 +17,10 @@ use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::configuration::IssueKind;
 use crate::domain::issue::Issue;
-use crate::domain::name::{ActorName, GroupName, IssueName, Principal, ProjectId};
+use crate::domain::name::{ActorName, GroupName, IssueName, Principal};
 use crate::domain::workflow::Category;
 
-type SqlRow = (SqlOwn, SqlPlace);
+pub(super) type SqlRow = (SqlOwn, SqlPlace);
 type SqlOwn = (
     Text,
     BigInt,
@@ -60,7 +60,7 @@ type SqlPlace = (
     Array<Text>,
     Text,
 );
-type Row = (Own, Place);
+pub(super) type Row = (Own, Place);
 type Own = (
     String,
     i64,
@@ -111,6 +111,9 @@ macro_rules! columns {
     };
 }
 
+/// What a row of ours is read from.
+pub(super) const COLUMNS: &str = columns!();
+
 prepared!(
     Lock(projects: Vec<&'a str> => Array<Text>, numbers: Vec<i64> => Array<BigInt>) -> SqlRow,
     concat!("select ", columns!(), " from (select * from unnest({projects}, {numbers}) \
@@ -123,20 +126,6 @@ prepared!(
     Find(project: &'a str => Text, number: i64 => BigInt) -> SqlRow,
     concat!("select ", columns!(), " from issues i \
              where i.project = {project} and i.number = {number}")
-);
-
-prepared!(
-    Page(
-        project: &'a str => Text,
-        after: i64 => BigInt,
-        deleted_after: Option<PgTimestamp> => Nullable<Timestamptz>,
-        show_deleted: bool => Bool,
-        limit: i64 => BigInt,
-    ) -> SqlRow,
-    concat!("select ", columns!(), " from issues i \
-             where i.project = {project} and i.number > {after} and (i.deleted_at is null \
-             or {show_deleted} and i.deleted_at > {deleted_after}) \
-             order by i.number limit {limit}")
 );
 
 prepared!(
@@ -252,7 +241,7 @@ prepared!(
 );
 
 #[expect(clippy::too_many_lines, reason = "a column is a line, and has no second place")]
-fn issue((own, place): Row) -> Issue {
+pub(super) fn issue((own, place): Row) -> Issue {
     let (
         project,
         number,
@@ -361,27 +350,6 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &IssueName) -> Resu
     let (project, number) = (name.project.as_str(), name.number);
     let rows: Vec<Row> = Find { project, number, _of: PhantomData }.load(conn).await?;
     Ok(rows.into_iter().next().map(issue))
-}
-
-/// Up to `limit` issues of a project after a number, in the order of numbers. With
-/// `deleted_after`, hidden ones too, if they were hidden later than that.
-pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
-    project: &ProjectId,
-    after: i64,
-    deleted_after: Option<jiff::Timestamp>,
-    limit: i64,
-) -> Result<Vec<Issue>> {
-    let page = Page {
-        project: project.as_str(),
-        after,
-        deleted_after: deleted_after.map(time::to_sql),
-        show_deleted: deleted_after.is_some(),
-        limit,
-        _of: PhantomData,
-    };
-    let rows: Vec<Row> = page.load(conn).await?;
-    Ok(rows.into_iter().map(issue).collect())
 }
 
 impl Table for Issue {

@@ -11,7 +11,11 @@ pub const TABLES: &[&str] = &[
     "groups",
     "credentials",
     "members",
+    "configurations",
     "issues",
+    "relations",
+    "object_references",
+    "comments",
     "inbound_keys",
 ];
 
@@ -25,13 +29,8 @@ pub const KEEPER_LOCK: i64 = 7_307_497;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::counter::Counter;
-    use crate::domain::definition::DefinitionVersion;
-    use crate::domain::issue::Issue;
-    use crate::domain::message::KnownMessage;
-    use crate::domain::people::{Actor, Credential, Group, Member};
-    use crate::domain::project::Project;
     use crate::domain::working_set::for_each_noun;
+    use crate::domain::working_set::nouns::*;
     use crate::store::Table;
 
     #[test]

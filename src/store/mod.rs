@@ -3,6 +3,8 @@
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
 mod actor;
+mod asks;
+mod comment;
 mod configuration;
 mod connect;
 mod counter;
@@ -13,6 +15,7 @@ mod facts;
 mod group;
 mod hint;
 mod issue;
+mod issue_list;
 pub mod lock_order;
 mod log;
 mod log_page;
@@ -24,6 +27,9 @@ mod people;
 mod pool;
 mod prepared;
 mod project;
+mod query;
+mod reference;
+mod relation;
 mod request;
 mod standing;
 mod stored;
@@ -31,6 +37,7 @@ mod sweep;
 mod table;
 mod time;
 mod transact;
+mod visible;
 
 use std::time::Duration;
 
@@ -44,6 +51,7 @@ pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
+pub use issue_list::IssueList;
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
@@ -52,12 +60,19 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
+use crate::domain::comment::Comment;
+use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::issue::Issue;
-use crate::domain::name::{IssueName, Principal, ProjectId};
+use crate::domain::name::{
+    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
+    ProjectId, ReferenceName, ReferenceParent,
+};
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
 use crate::domain::reader::View;
+use crate::domain::reference::Reference;
+use crate::domain::relation::Relation;
 
 /// How many connections each kind of reader may hold.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +158,48 @@ impl Store {
         reader.give_back(found).await
     }
 
+    /// All relations of an issue, from either end, oldest first.
+    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = relation::of_issue(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// The newest revision of a piece of configuration, also of a deleted one; none of what is
+    /// built in.
+    pub async fn configuration(
+        &self,
+        name: &ConfigurationName,
+        deadline: Instant,
+    ) -> Result<Option<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = configuration::newest(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// The configuration of a kind after an id, the newest revisions, without what is deleted or
+    /// built in; with `known_head` also the end of the log in the same snapshot.
+    pub async fn configurations(
+        &self,
+        project: &ProjectId,
+        kind: ConfigurationKind,
+        after: &str,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Configuration>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = configuration::page(conn, project, kind, after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
+    }
+
     /// Projects after an id, of some or of all; with `known_head` also the end of the log in the
     /// same snapshot.
     pub async fn projects(
@@ -165,14 +222,10 @@ impl Store {
         reader.give_back(listed).await
     }
 
-    /// Issues of a project after a number; with `deleted_after` also those hidden later than that;
-    /// with `known_head` also the end of the log in the same snapshot.
+    /// Issues of a project; with `known_head` also the end of the log in the same snapshot.
     pub async fn issues(
         &self,
-        project: &ProjectId,
-        after: i64,
-        deleted_after: Option<Timestamp>,
-        limit: i64,
+        asked: &IssueList<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Issue>> {
@@ -180,12 +233,64 @@ impl Store {
         let conn = reader.conn();
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
-            let rows = issue::page(conn, project, after, deleted_after, limit).await?;
+            let rows = issue_list::page(conn, asked).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };
         let listed = listed.await;
         reader.give_back(listed).await
+    }
+
+    /// One comment.
+    pub async fn comment(&self, name: &CommentName, deadline: Instant) -> Result<Option<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = comment::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// Comments on a parent after a number.
+    pub async fn comments(
+        &self,
+        parent: &CommentParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Comment>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = comment::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// One reference.
+    pub async fn reference(
+        &self,
+        name: &ReferenceName,
+        deadline: Instant,
+    ) -> Result<Option<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = reference::find(reader.conn(), name).await;
+        reader.give_back(found).await
+    }
+
+    /// References of a parent after a number.
+    pub async fn references(
+        &self,
+        parent: &ReferenceParent,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Reference>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let page = reference::page(reader.conn(), parent, after, limit).await;
+        reader.give_back(page).await
+    }
+
+    /// How [`Store::issues`] would be carried out: PostgreSQL's plan, as text. Tests hold it to
+    /// indexes.
+    pub async fn plan_of_issues(&self, asked: &IssueList<'_>, deadline: Instant) -> Result<String> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let plan = issue_list::plan(reader.conn(), asked).await;
+        reader.give_back(plan).await
     }
 
     /// What the log is now; `known` is a head that was seen before.

@@ -19,8 +19,9 @@ use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{configuration, definition, group, lock_order, member, project, standing, time};
-use crate::domain::configuration::Configuration;
+use super::{asks, configuration, definition, group, lock_order, member, project, standing, time};
+use crate::domain::asks::{Asks, Found};
+use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
 use crate::domain::name::{MemberName, Principal, ProjectId};
@@ -46,6 +47,8 @@ pub struct Resolve<'a> {
     pub calls: Vec<(&'a str, Uuid)>,
     /// Definitions whose versions are needed.
     pub definitions: Vec<DefinitionKey>,
+    /// Rows that commands need and cannot name.
+    pub asks: Asks,
 }
 
 /// What was found.
@@ -57,6 +60,8 @@ pub struct Resolved {
     pub known: Vec<KnownRequest>,
     /// The versions of the definitions; those that do not exist are not there.
     pub versions: Vec<DefinitionVersion>,
+    /// The rows that were asked for, as they were before anything was locked.
+    pub found: Found,
 }
 
 /// The connection of a lane, made anew whenever the last one broke.
@@ -138,8 +143,9 @@ async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Resu
         let rows = versions.load(&mut conn).await?;
         Ok(rows.into_iter().filter_map(definition::version).collect())
     };
-    let ((), now, known, versions) = tokio::try_join!(begin, now, known, versions)?;
-    Ok(Resolved { now, known, versions })
+    let found = asks::find(conn, &resolve.asks);
+    let ((), now, known, versions, found) = tokio::try_join!(begin, now, known, versions, found)?;
+    Ok(Resolved { now, known, versions, found })
 }
 
 /// An open transaction.
@@ -160,6 +166,11 @@ impl Drop for Tx<'_> {
 impl Tx<'_> {
     fn conn(&mut self) -> &mut AsyncPgConnection {
         &mut self.session.conn.as_mut().expect("a transaction has a connection").0
+    }
+
+    /// Looks up what cannot be named: not locked.
+    pub async fn find(&mut self, asks: &Asks) -> Result<Found> {
+        asks::find(self.conn(), asks).await
     }
 
     /// Locks and loads the rows of these keys.
@@ -201,6 +212,11 @@ impl Tx<'_> {
     /// All configuration of a project, with all revisions: not locked.
     pub async fn configurations(&mut self, project: &ProjectId) -> Result<Vec<Configuration>> {
         configuration::all(self.conn(), project).await
+    }
+
+    /// Which open issues use a piece of configuration: not locked.
+    pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
+        configuration::usage(self.conn(), of).await
     }
 
     /// The standing of these people, of those that exist: not locked.

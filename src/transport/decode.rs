@@ -15,7 +15,7 @@ use crate::domain::project::{CreateProject, DeleteProject, UpdateProject, check_
 use crate::domain::value::check_text;
 use crate::proto::{self, well_known};
 use crate::stream::{Position, Start, Subscribe};
-use crate::transport::mask;
+use crate::transport::{decode_issue, mask};
 
 /// What is said with a move is a remark; more is a comment.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
@@ -27,7 +27,7 @@ const PAGE_SIZE_DEFAULT: usize = 50;
 const PAGE_SIZE_MAX: usize = 1000;
 
 /// An etag, if one was sent.
-fn etag(sent: String) -> Option<String> {
+pub(super) fn etag(sent: String) -> Option<String> {
     (!sent.is_empty()).then_some(sent)
 }
 
@@ -101,7 +101,8 @@ impl TryFrom<proto::CreateIssueRequest> for CreateIssue {
         let proto::CreateIssueRequest { parent, issue, request_id: _, validate_only: _ } = request;
         let project = ProjectId::parse_name("parent", &parent)?;
         let issue = issue.ok_or_else(|| required("issue"))?;
-        Ok(CreateIssue { project, edits: mask::edits(issue, None)? })
+        let start = decode_issue::start(&project, &issue)?;
+        Ok(CreateIssue { project, start, edits: mask::edits(issue, None)? })
     }
 }
 
@@ -174,12 +175,17 @@ impl TryFrom<proto::CloseIssueRequest> for CloseIssue {
             etag,
             request_id: _,
             validate_only: _,
+            duplicate_of,
         } = request;
         let name = IssueName::parse("name", &name)?;
         check_resolution("resolution", &resolution)?;
+        let duplicate_of = (!duplicate_of.is_empty())
+            .then(|| IssueName::parse("duplicate_of", &duplicate_of))
+            .transpose()?;
         Ok(CloseIssue {
             name,
             resolution,
+            duplicate_of,
             message: self::message(message)?,
             etag: self::etag(etag),
         })

@@ -95,6 +95,14 @@ pub(super) fn respond<T>(message: T, replayed: bool) -> Response<T> {
     response
 }
 
+/// What a command was about, which can only be what it asked for.
+pub(super) fn expected<T: TryFrom<Resource, Error = Resource>>(
+    asked: impl Display,
+    resource: Resource,
+) -> Result<T> {
+    T::try_from(resource).map_err(|other| unexpected(asked, &other))
+}
+
 /// An answer of the ledger that is about something else than the command was.
 pub(super) fn unexpected(asked: impl Display, answer: &Resource) -> Error {
     Error::Internal(anyhow::anyhow!("the ledger answered {asked} with {}", answer.name()))

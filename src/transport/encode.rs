@@ -2,12 +2,15 @@
 
 use prost::Message as _;
 
+use crate::domain::configuration::IssueKind;
 use crate::domain::error::{Error, Result};
 use crate::domain::etag;
 use crate::domain::event::{EventClass, EventType};
 use crate::domain::issue::Issue;
+use crate::domain::name::IssueName;
 use crate::domain::project::Project;
 use crate::domain::reader::Seen;
+use crate::domain::relation::{Relation, RelationKind};
 use crate::domain::workflow::Category;
 use crate::proto;
 use crate::proto::subscribe_response::Message as Sent;
@@ -70,22 +73,23 @@ pub(super) fn issue(issue: &Issue) -> proto::Issue {
         closed_at,
         step,
         deleted_at,
-        issue_type: _,
-        issue_type_revision: _,
-        kind: _,
-        workflow_revision: _,
+        issue_type,
+        issue_type_revision,
+        kind,
+        workflow_revision,
         category: _,
-        visible_to: _,
-        active: _,
-        owner: _,
-        assignees: _,
+        visible_to,
+        active,
+        owner,
+        assignees,
         parent: _,
-        thread: _,
+        thread,
         depth: _,
         open_children: _,
-        tags: _,
-        dedup_key: _,
+        tags,
+        dedup_key,
     } = issue;
+    let thread = IssueName { project: name.project.clone(), number: *thread };
     proto::Issue {
         name: name.to_string(),
         uid: uid.to_string(),
@@ -110,11 +114,24 @@ pub(super) fn issue(issue: &Issue) -> proto::Issue {
         workflow: workflow.clone(),
         delete_time: deleted_at.map(to_timestamp),
         expire_time: expires_at.map(to_timestamp),
+        issue_type: issue_type.clone(),
+        issue_type_revision: *issue_type_revision,
+        kind: self::kind(*kind).into(),
+        workflow_revision: *workflow_revision,
+        active: Some(*active),
+        owner: owner.to_string(),
+        assignees: assignees.iter().map(ToString::to_string).collect(),
+        parent: issue.parent_name().map(|name| name.to_string()).unwrap_or_default(),
+        thread: thread.to_string(),
+        tags: tags.iter().cloned().collect(),
+        dedup_key: dedup_key.clone(),
+        visible_to: visible_to.iter().flatten().map(ToString::to_string).collect(),
     }
 }
 
 /// An issue that was decided and not written: without what the server would have given it.
 pub(super) fn issue_to_be(issue: &Issue) -> proto::Issue {
+    let sent = self::issue(issue);
     proto::Issue {
         name: String::new(),
         uid: String::new(),
@@ -122,11 +139,57 @@ pub(super) fn issue_to_be(issue: &Issue) -> proto::Issue {
         etag: String::new(),
         create_time: None,
         update_time: None,
-        ..self::issue(issue)
+        thread: match issue.parent {
+            Some(_) => sent.thread,
+            // Its own name is not given yet.
+            None => String::new(),
+        },
+        ..sent
     }
 }
 
-fn category(category: Category) -> proto::StatusCategory {
+fn kind(kind: IssueKind) -> proto::IssueKind {
+    match kind {
+        IssueKind::Bug => proto::IssueKind::Bug,
+        IssueKind::Enhancement => proto::IssueKind::Enhancement,
+        IssueKind::Task => proto::IssueKind::Task,
+        IssueKind::Question => proto::IssueKind::Question,
+        IssueKind::Custom => proto::IssueKind::Custom,
+    }
+}
+
+/// A relation.
+pub(super) fn relation(relation: &Relation) -> proto::IssueRelation {
+    let Relation { name, uid, created_at, creator, target, kind } = relation;
+    let kind = match kind {
+        RelationKind::Blocks => proto::RelationKind::Blocks,
+        RelationKind::Duplicates => proto::RelationKind::Duplicates,
+        RelationKind::RelatesTo => proto::RelationKind::RelatesTo,
+        RelationKind::Causes => proto::RelationKind::Causes,
+    };
+    proto::IssueRelation {
+        name: name.to_string(),
+        uid: uid.to_string(),
+        create_time: Some(to_timestamp(*created_at)),
+        creator: creator.to_string(),
+        issue: name.issue.to_string(),
+        target: target.to_string(),
+        kind: kind.into(),
+    }
+}
+
+/// A relation that was decided and not written: without what the server would have given it.
+pub(super) fn relation_to_be(relation: &Relation) -> proto::IssueRelation {
+    proto::IssueRelation {
+        name: String::new(),
+        uid: String::new(),
+        create_time: None,
+        ..self::relation(relation)
+    }
+}
+
+/// What a status means.
+pub(super) fn category(category: Category) -> proto::StatusCategory {
     match category {
         Category::Triage => proto::StatusCategory::Triage,
         Category::Todo => proto::StatusCategory::Todo,
@@ -214,10 +277,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::configuration::IssueKind;
     use crate::domain::event::Seq;
     use crate::domain::issue::RESTORABLE;
-    use crate::domain::name::{ActorName, IssueName, ProjectId};
+    use crate::domain::name::{ActorName, ProjectId};
     use crate::stream::Position;
 
     fn closed_issue() -> Issue {

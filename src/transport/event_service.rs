@@ -34,6 +34,29 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// One event as the caller sees it, and the cursor after it.
+    async fn event(&self, caller: &Caller, seq: Seq) -> Result<(proto::Event, String)> {
+        let state = self.log_state(caller).await?;
+        let view = caller.view(EventFilter::default());
+        let rows = match (state.oldest..=state.head).contains(&seq) {
+            true => {
+                let reading = self.door.store.log_page(Stretch::one(seq), &view);
+                caller.deadline.read(Box::pin(reading)).await?
+            }
+            false => Vec::new(),
+        };
+        let absent = || not_found(format!("events/{seq}"));
+        let row = rows.into_iter().next().ok_or_else(absent)?;
+        let event = encode::event(&row)?.ok_or_else(absent)?;
+        let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
+        Ok((event, cursor))
+    }
+
+    /// One event that the caller may see.
+    pub(super) async fn known_event(&self, caller: &Caller, seq: Seq) -> Result<proto::Event> {
+        self.event(caller, seq).await.map(|(event, _)| event)
+    }
+
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
         caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
@@ -98,19 +121,8 @@ impl EventService for Events {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
-        let state = self.log_state(&caller).await?;
-        let view = caller.view(EventFilter::default());
-        let rows = match (state.oldest..=state.head).contains(&seq) {
-            true => {
-                let reading = self.door.store.log_page(Stretch::one(seq), &view);
-                caller.deadline.read(Box::pin(reading)).await?
-            }
-            false => Vec::new(),
-        };
-        let row = rows.first().ok_or_else(|| not_found(&name))?;
-        let event = Some(encode::event(row)?.ok_or_else(|| not_found(&name))?);
-        let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
-        Ok(Response::new(proto::GetEventResponse { event, cursor }))
+        let (event, cursor) = self.event(&caller, seq).await?;
+        Ok(Response::new(proto::GetEventResponse { event: Some(event), cursor }))
     }
 
     async fn list_events(

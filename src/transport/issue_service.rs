@@ -1,23 +1,29 @@
 //! `potts.v1.IssueService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
-use super::page_token::{List, number_key, number_of};
-use crate::domain::command::{Resource, Verb};
+use super::event_service::Events;
+use super::page_token::{List, place_key, place_of};
+use super::relations::Outcome as Related;
+use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::issue::{
-    CloseIssue, CreateIssue, DeleteIssue, Issue, RESTORABLE, ReopenIssue, TransitionIssue,
-    UndeleteIssue, UpdateIssue,
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, FIELDS,
+    Issue, RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
-use crate::domain::name::{IssueName, ProjectId};
+use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
+use crate::domain::query::{Filter, Order};
+use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
-use crate::store::Listed;
+use crate::store::{IssueList, Listed};
 
 /// Keeps issues.
 #[derive(Debug)]
@@ -40,12 +46,10 @@ impl Issues {
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (issue, replayed) = match answer {
             Answer::Resource(resource) => {
-                let Resource::Issue(issue) = &resource else {
-                    return Err(unexpected("an issue", &resource));
-                };
+                let issue: Arc<Issue> = expected("an issue", resource)?;
                 match creates {
-                    true if admitted.validate_only => (encode::issue_to_be(issue), false),
-                    true | false => (encode::issue(issue), false),
+                    true if admitted.validate_only => (encode::issue_to_be(&issue), false),
+                    true | false => (encode::issue(&issue), false),
                 }
             }
             Answer::Replayed(name) => {
@@ -55,6 +59,25 @@ impl Issues {
             }
         };
         Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
+    }
+
+    /// An issue that is there.
+    pub(super) async fn live(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
+        let issue = self.known(caller, name).await?;
+        if issue.deleted_at.is_some() { Err(not_found(name)) } else { Ok(issue) }
+    }
+
+    /// The calls about events, which references may stand on.
+    pub(super) fn events(&self) -> Events {
+        Events { door: self.door.clone() }
+    }
+
+    /// Checks that there is such an actor.
+    pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
+        let deadline = caller.deadline;
+        let who = Principal::from(actor.clone());
+        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
+        found.map(drop).ok_or_else(|| not_found(actor))
     }
 
     /// An issue that is there, or was deleted and can be brought back, if the caller may see it.
@@ -104,13 +127,21 @@ impl IssueService for Issues {
         request: Request<proto::ListIssuesRequest>,
     ) -> Reply<proto::ListIssuesResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListIssuesRequest { parent, page_size: size, page_token, show_deleted } =
-            request.into_inner();
+        let proto::ListIssuesRequest {
+            parent,
+            page_size: size,
+            page_token,
+            show_deleted,
+            filter,
+            order_by,
+        } = request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
         let size = page_size(size)?;
         let list = List::of("ListIssues", caller.name.as_str()).with(project.as_str());
-        let list = list.with([u8::from(show_deleted)]);
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let list = list.with([u8::from(show_deleted)]).with(&filter).with(&order_by);
+        let filter = Filter::parse(&filter, &FIELDS)?;
+        let order = Order::parse(&order_by, &FIELDS)?;
+        let after = list.key(&page_token)?.map(|key| place_of(&key, &order)).transpose()?;
 
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
@@ -119,17 +150,24 @@ impl IssueService for Issues {
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let after = after.unwrap_or(0);
-        let reading = store.issues(&project, after, deleted_after, limit, known_head, deadline.0);
+        let reader = caller.reader();
+        let asked = IssueList {
+            reader: &reader,
+            project: &project,
+            deleted_after,
+            filter: &filter,
+            order: &order,
+            after: after.as_ref(),
+            limit: i64::try_from(size + 1).unwrap_or(i64::MAX),
+        };
+        let reading = store.issues(&asked, known_head, deadline.0);
         let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
-        let rows = rows.iter().map(|row| (row.name.number, encode::issue(row))).collect();
-        let (rows, more) = fit(rows, size, |(_, issue)| issue.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(_, issue)| issue).collect();
+        let rows = rows.into_iter().map(|row| (encode::issue(&row), row)).collect();
+        let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
+        let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
+        let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
+        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
         let cursor = log.map(end_cursor).unwrap_or_default();
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }
@@ -192,5 +230,133 @@ impl IssueService for Issues {
         let verb = ReopenIssue::try_from(message)?;
         let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
         Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn assign_issue(
+        &self,
+        request: Request<proto::AssignIssueRequest>,
+    ) -> Reply<proto::AssignIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = AssignIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::AssignIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn activate_issue(
+        &self,
+        request: Request<proto::ActivateIssueRequest>,
+    ) -> Reply<proto::ActivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = ActivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::ActivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn deactivate_issue(
+        &self,
+        request: Request<proto::DeactivateIssueRequest>,
+    ) -> Reply<proto::DeactivateIssueResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeactivateIssue::try_from(message)?;
+        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
+        Ok(respond(proto::DeactivateIssueResponse { issue, changed, cursor }, replayed))
+    }
+
+    async fn create_issue_relation(
+        &self,
+        request: Request<proto::CreateIssueRelationRequest>,
+    ) -> Reply<proto::CreateIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::CreateIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn delete_issue_relation(
+        &self,
+        request: Request<proto::DeleteIssueRelationRequest>,
+    ) -> Reply<proto::DeleteIssueRelationResponse> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteIssueRelation::try_from(message)?;
+        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
+        Ok(respond(proto::DeleteIssueRelationResponse { relation, changed, cursor }, replayed))
+    }
+
+    async fn list_issue_relations(
+        &self,
+        request: Request<proto::ListIssueRelationsRequest>,
+    ) -> Reply<proto::ListIssueRelationsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
+    }
+
+    async fn create_comment(
+        &self,
+        request: Request<proto::CreateCommentRequest>,
+    ) -> Reply<proto::CreateCommentResponse> {
+        Ok(self.comment_created(request).await?)
+    }
+
+    async fn get_comment(
+        &self,
+        request: Request<proto::GetCommentRequest>,
+    ) -> Reply<proto::GetCommentResponse> {
+        Ok(self.comment_got(request).await?)
+    }
+
+    async fn list_comments(
+        &self,
+        request: Request<proto::ListCommentsRequest>,
+    ) -> Reply<proto::ListCommentsResponse> {
+        Ok(self.comments_listed(request).await?)
+    }
+
+    async fn update_comment(
+        &self,
+        request: Request<proto::UpdateCommentRequest>,
+    ) -> Reply<proto::UpdateCommentResponse> {
+        Ok(self.comment_updated(request).await?)
+    }
+
+    async fn delete_comment(
+        &self,
+        request: Request<proto::DeleteCommentRequest>,
+    ) -> Reply<proto::DeleteCommentResponse> {
+        Ok(self.comment_deleted(request).await?)
+    }
+
+    async fn create_reference(
+        &self,
+        request: Request<proto::CreateReferenceRequest>,
+    ) -> Reply<proto::CreateReferenceResponse> {
+        Ok(self.reference_created(request).await?)
+    }
+
+    async fn get_reference(
+        &self,
+        request: Request<proto::GetReferenceRequest>,
+    ) -> Reply<proto::GetReferenceResponse> {
+        Ok(self.reference_got(request).await?)
+    }
+
+    async fn list_references(
+        &self,
+        request: Request<proto::ListReferencesRequest>,
+    ) -> Reply<proto::ListReferencesResponse> {
+        Ok(self.references_listed(request).await?)
+    }
+
+    async fn update_reference(
+        &self,
+        request: Request<proto::UpdateReferenceRequest>,
+    ) -> Reply<proto::UpdateReferenceResponse> {
+        Ok(self.reference_updated(request).await?)
+    }
+
+    async fn delete_reference(
+        &self,
+        request: Request<proto::DeleteReferenceRequest>,
+    ) -> Reply<proto::DeleteReferenceResponse> {
+        Ok(self.reference_deleted(request).await?)
     }
 }

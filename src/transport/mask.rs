@@ -10,6 +10,7 @@ use prost_types::FieldMask;
 
 use crate::domain::error::{Error, Reason, Result, invalid, quoted};
 use crate::domain::issue::IssueEdit;
+use crate::domain::name::IssueName;
 use crate::proto::{self, well_known};
 
 /// The new name of a project, if it is meant.
@@ -41,6 +42,31 @@ pub(super) fn display_name(
     Ok(meant.then_some(display_name))
 }
 
+/// The fields of a plain resource that a mask means: some of `fields`. What the server sets is
+/// ignored; without a mask the fields are meant that are present.
+pub(super) fn paths(
+    mask: Option<FieldMask>,
+    fields: &[&'static str],
+    set_by_server: &[&str],
+    is_present: impl Fn(&str) -> bool,
+) -> Result<BTreeSet<&'static str>> {
+    let FieldMask { paths } = mask.unwrap_or_default();
+    if paths.is_empty() {
+        return Ok(fields.iter().copied().filter(|field| is_present(field)).collect());
+    }
+    let mut meant = BTreeSet::new();
+    for path in &paths {
+        if path == "*" {
+            meant.extend(fields);
+        } else if let Some(field) = fields.iter().find(|field| *field == path) {
+            meant.insert(*field);
+        } else if !set_by_server.contains(&path.as_str()) {
+            return Err(unknown_field(path));
+        }
+    }
+    Ok(meant)
+}
+
 /// The fields of an issue that callers set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Field {
@@ -51,9 +77,12 @@ enum Field {
     Annotations,
     DueTime,
     Milestone,
+    Parent,
+    Tags,
+    DedupKey,
 }
 
-const FIELDS: [Field; 7] = [
+const FIELDS: [Field; 10] = [
     Field::Title,
     Field::Description,
     Field::Priority,
@@ -61,6 +90,9 @@ const FIELDS: [Field; 7] = [
     Field::Annotations,
     Field::DueTime,
     Field::Milestone,
+    Field::Parent,
+    Field::Tags,
+    Field::DedupKey,
 ];
 
 /// What is to change in an issue.
@@ -92,6 +124,9 @@ fn is_present(field: Field, issue: &proto::Issue) -> bool {
         Field::Annotations => !issue.annotations.is_empty(),
         Field::DueTime => issue.due_time.is_some(),
         Field::Milestone => !issue.milestone.is_empty(),
+        Field::Parent => !issue.parent.is_empty(),
+        Field::Tags => !issue.tags.is_empty(),
+        Field::DedupKey => !issue.dedup_key.is_empty(),
     }
 }
 
@@ -108,7 +143,14 @@ fn whole(field: Field, issue: &proto::Issue) -> Result<IssueEdit> {
         Field::Annotations => IssueEdit::Annotations(issue.annotations.clone()),
         Field::DueTime => IssueEdit::DueTime(issue.due_time.map(due_time).transpose()?),
         Field::Milestone => IssueEdit::Milestone(issue.milestone.clone()),
+        Field::Parent => IssueEdit::Parent(parent(&issue.parent)?),
+        Field::Tags => IssueEdit::Tags(issue.tags.iter().cloned().collect()),
+        Field::DedupKey => IssueEdit::DedupKey(issue.dedup_key.clone()),
     })
+}
+
+fn parent(sent: &str) -> Result<Option<IssueName>> {
+    (!sent.is_empty()).then(|| IssueName::parse("issue.parent", sent)).transpose()
 }
 
 fn priority(sent: i32) -> Result<i16> {
@@ -132,11 +174,27 @@ fn edit(path: &str, issue: &proto::Issue) -> Result<Option<IssueEdit>> {
         "annotations" => Field::Annotations,
         "due_time" => Field::DueTime,
         "milestone" => Field::Milestone,
-        "name" | "uid" | "key" | "etag" | "create_time" | "update_time" | "creator" | "step"
-        | "workflow" | "expire_time" => return Ok(None),
-        "state" | "status" | "category" | "resolution" | "close_time" | "delete_time" => {
-            return Err(use_verb(path));
-        }
+        "parent" => Field::Parent,
+        "tags" => Field::Tags,
+        "dedup_key" => Field::DedupKey,
+        "name"
+        | "uid"
+        | "key"
+        | "etag"
+        | "create_time"
+        | "update_time"
+        | "creator"
+        | "step"
+        | "workflow"
+        | "expire_time"
+        | "issue_type_revision"
+        | "kind"
+        | "workflow_revision"
+        | "thread"
+        | "visible_to" => return Ok(None),
+        "state" | "status" | "category" | "resolution" | "close_time" | "delete_time"
+        | "active" | "owner" | "assignees" => return Err(use_verb(path)),
+        "issue_type" => return Err(invalid("update_mask", "issue_type: it never changes")),
         path => return inside(path, issue).map(Some),
     };
     whole(field, issue).map(Some)
@@ -181,6 +239,8 @@ fn unknown_field(path: &str) -> Error {
 fn use_verb(path: &str) -> Error {
     let verbs = match path {
         "delete_time" => "DeleteIssue and UndeleteIssue change it",
+        "active" => "ActivateIssue and DeactivateIssue change it",
+        "owner" | "assignees" => "AssignIssue changes it",
         _ => "TransitionIssue, CloseIssue and ReopenIssue change it",
     };
     Error::Invalid {
@@ -213,6 +273,9 @@ mod tests {
             annotations: [("team".to_owned(), "qa".to_owned())].into(),
             due_time: Some(prost_types::Timestamp { seconds: 7, nanos: 1_999 }),
             milestone: "m".into(),
+            parent: "ABC-2".into(),
+            tags: vec!["b".into(), "a".into(), "b".into()],
+            dedup_key: "k".into(),
             status: "closed".into(),
             ..Default::default()
         }
@@ -230,7 +293,7 @@ mod tests {
     #[test]
     fn without_a_mask_what_is_not_empty_is_meant() {
         let all = edits(full(), None).unwrap();
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 10);
         assert_eq!(all, masked(full(), &[]).unwrap());
 
         let empty = proto::Issue { parameters: Some(Default::default()), ..Default::default() };
@@ -251,6 +314,9 @@ mod tests {
                 IssueEdit::Annotations([].into()),
                 IssueEdit::DueTime(None),
                 IssueEdit::Milestone(String::new()),
+                IssueEdit::Parent(None),
+                IssueEdit::Tags([].into()),
+                IssueEdit::DedupKey(String::new()),
             ]
         );
         assert_eq!(reason(&["*", "nonsense"]), Reason::FieldUnknown);
@@ -262,6 +328,10 @@ mod tests {
             masked(proto::Issue::default(), &["title"]).unwrap(),
             [IssueEdit::Title(String::new())]
         );
+        let tags = ["a".to_owned(), "b".to_owned()].into();
+        assert_eq!(masked(full(), &["tags"]).unwrap(), [IssueEdit::Tags(tags)]);
+        let parent = IssueName::parse("", "ABC-2").unwrap();
+        assert_eq!(masked(full(), &["parent"]).unwrap(), [IssueEdit::Parent(Some(parent))]);
         assert_eq!(masked(full(), &["milestone"]).unwrap(), [IssueEdit::Milestone("m".into())]);
         assert_eq!(masked(full(), &["uid", "name", "workflow", "step"]).unwrap(), []);
     }
@@ -286,9 +356,11 @@ mod tests {
 
     #[test]
     fn what_a_verb_changes_asks_for_the_verb() {
-        for path in ["status", "state", "resolution", "category", "close_time", "delete_time"] {
+        let verbs = ["status", "state", "resolution", "category", "close_time", "delete_time"];
+        for path in verbs.into_iter().chain(["active", "owner", "assignees"]) {
             assert_eq!(reason(&["title", path]), Reason::UseVerb, "{path}");
         }
+        assert_eq!(reason(&["issue_type"]), Reason::FieldInvalid);
         for path in ["", "titel", "Title", "issue.title"] {
             assert_eq!(reason(&[path]), Reason::FieldUnknown, "{path:?}");
         }

@@ -5,8 +5,11 @@
 
 mod actor_service;
 mod auth;
+mod comments;
+mod configuration;
 mod deadline;
 mod decode;
+mod decode_issue;
 mod directory;
 mod door;
 mod encode;
@@ -21,6 +24,8 @@ mod paging;
 mod people;
 mod project_service;
 mod publish;
+mod references;
+mod relations;
 mod serve;
 mod status;
 mod subscriptions;

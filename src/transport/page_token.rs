@@ -5,10 +5,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::event::Seq;
+use crate::domain::query::{Order, Position, Scalar};
 
 const VERSION: u8 = 1;
 const DIGEST_BYTES: usize = 16;
@@ -83,6 +85,58 @@ pub(super) fn number_of(key: &[u8]) -> Result<i64> {
     key.try_into().map(i64::from_be_bytes).map_err(|_| wrong())
 }
 
+/// The place of the last row, as a key: for each value a letter for its type, the length of its
+/// bytes and its bytes.
+pub(super) fn place_key(place: &Position) -> Vec<u8> {
+    let one = |value: &Option<Scalar>| {
+        let (letter, bytes) = match value {
+            None => (b'-', Vec::new()),
+            Some(Scalar::Text(text)) => (b't', text.as_bytes().to_vec()),
+            Some(Scalar::Integer(number)) => (b'i', number_key(*number).to_vec()),
+            Some(Scalar::Boolean(flag)) => (b'b', vec![u8::from(*flag)]),
+            Some(Scalar::Time(at)) => (b'a', number_key(at.as_microsecond()).to_vec()),
+            // Nothing is ordered by these.
+            Some(Scalar::Number(_) | Scalar::Issue(_)) => (b'-', Vec::new()),
+        };
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+        [vec![letter], length.to_vec(), bytes].concat()
+    };
+    place.values().iter().flat_map(one).collect()
+}
+
+/// Reads a key that is a place in that order.
+pub(super) fn place_of(mut key: &[u8], order: &Order) -> Result<Position> {
+    let mut values = Vec::new();
+    while !key.is_empty() {
+        let (value, rest) = value_of(key).ok_or_else(wrong)?;
+        values.push(value);
+        key = rest;
+    }
+    order.position_of(values).ok_or_else(wrong)
+}
+
+fn value_of(key: &[u8]) -> Option<(Option<Scalar>, &[u8])> {
+    let (letter, rest) = key.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (bytes, rest) = rest.split_at_checked(length)?;
+    let number = || number_of(bytes).ok();
+    let value = match letter {
+        b'-' if bytes.is_empty() => None,
+        b't' => Some(Scalar::Text(String::from_utf8(bytes.to_vec()).ok()?)),
+        b'i' => Some(Scalar::Integer(number()?)),
+        b'b' => Some(Scalar::Boolean(bytes == [1])),
+        b'a' => Some(Scalar::Time(instant(number()?)?)),
+        _ => return None,
+    };
+    Some((value, rest))
+}
+
+fn instant(micros: i64) -> Option<Timestamp> {
+    // By microseconds jiff takes all but the last second that it knows.
+    Timestamp::from_nanosecond(i128::from(micros) * 1000).ok()
+}
+
 /// How far a list of events has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EventsKey {
@@ -117,6 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::query::{Field, Fields, Kind};
 
     fn list() -> List {
         List::of("ListIssues", "actors/root").with("projects/abc")
@@ -124,6 +179,39 @@ mod tests {
 
     fn is_wrong<T: std::fmt::Debug>(read: Result<T>) -> bool {
         read.unwrap_err().reason() == Reason::PageTokenInvalid
+    }
+
+    static FIELDS: Fields = Fields {
+        key: "number",
+        all: &[
+            Field::new("number", Kind::Integer).sortable(),
+            Field::new("title", Kind::Text).sortable(),
+            Field::new("due_time", Kind::Time).optional().sortable(),
+            Field::new("active", Kind::Boolean).sortable(),
+        ],
+    };
+
+    fn places() -> impl Strategy<Value = (Order, Position)> {
+        let due = prop::option::of(-62_000_000_000_000_000_i64..250_000_000_000_000_000);
+        ("[^\0]{0,9}", due, any::<bool>(), any::<i64>()).prop_map(|(title, due, flag, number)| {
+            let order = Order::parse("title, due_time desc, active", &FIELDS).unwrap();
+            let place = order.position_of(vec![
+                Some(Scalar::Text(title)),
+                due.map(|due| Scalar::Time(Timestamp::from_microsecond(due).unwrap())),
+                Some(Scalar::Boolean(flag)),
+                Some(Scalar::Integer(number)),
+            ]);
+            (order, place.unwrap())
+        })
+    }
+
+    #[test]
+    fn the_last_instant_there_is_reads_back() {
+        let order = Order::parse("due_time", &FIELDS).unwrap();
+        let due = Some(Scalar::Time(Timestamp::MAX));
+        let place = order.position_of(vec![due, Some(Scalar::Integer(1))]).unwrap();
+
+        assert!(place_of(&place_key(&place), &order).is_ok());
     }
 
     #[test]
@@ -169,6 +257,23 @@ mod tests {
             } else {
                 prop_assert!(is_wrong(read));
             }
+        }
+
+        #[test]
+        fn places_read_back((order, place) in places()) {
+            prop_assert_eq!(place_of(&place_key(&place), &order).unwrap(), place);
+        }
+
+        #[test]
+        fn a_part_of_a_place_is_refused((order, place) in places(), at: prop::sample::Index) {
+            let key = place_key(&place);
+
+            prop_assert!(is_wrong(place_of(&key[..at.index(key.len())], &order)));
+        }
+
+        #[test]
+        fn other_places_are_refused_and_never_panic(key: Vec<u8>, (order, _) in places()) {
+            prop_assert!(is_wrong(place_of(&key, &order)));
         }
 
         #[test]

@@ -1,20 +1,22 @@
 //! `potts.v1.ProjectService`.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, admit, admit_write};
 use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, fit, respond, unexpected};
+use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
 use super::encode;
 use super::page_token::{List, wrong};
 use super::paging::KeyPage;
 use super::people::{self, Outcome};
-use crate::domain::command::{Resource, Verb};
+use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::name::{MemberName, ProjectId};
 use crate::domain::people::{CreateMember, DeleteMember, Member, Standing, UpdateMember};
-use crate::domain::project::{CreateProject, DeleteProject, UpdateProject};
+use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use crate::ledger::Answer;
 use crate::proto::{self, project_service_server::ProjectService};
 use crate::store::Listed;
@@ -36,12 +38,10 @@ impl Projects {
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
         let (project, replayed) = match answer {
             Answer::Resource(resource) => {
-                let Resource::Project(project) = &resource else {
-                    return Err(unexpected("a project", &resource));
-                };
+                let project: Arc<Project> = expected("a project", resource)?;
                 match creates {
-                    true if admitted.validate_only => (encode::project_to_be(project), false),
-                    true | false => (encode::project(project), false),
+                    true if admitted.validate_only => (encode::project_to_be(&project), false),
+                    true | false => (encode::project(&project), false),
                 }
             }
             Answer::Replayed(name) => {

@@ -3,12 +3,12 @@
 use futures_util::{StreamExt as _, stream};
 
 use super::auth::Caller;
-use super::door::{Door, unexpected};
+use super::door::{Door, expected};
 use super::status::{Told, tell};
 use crate::domain::cloud_event::CloudEvent;
-use crate::domain::command::Resource;
 use crate::domain::error::{Error, Reason, Result, required, too_large};
 use crate::domain::message::ReceiveMessage;
+use crate::domain::name::MessageName;
 use crate::domain::name::ProjectId;
 use crate::ledger::{Answer, Command, Done};
 use crate::proto::cloudevents;
@@ -88,12 +88,7 @@ fn command(
 fn published(done: Done, validate_only: bool) -> Result<PublishedMessage> {
     let Done { answer, changed, position: _ } = done;
     let name = match answer {
-        Answer::Resource(resource) => {
-            let Resource::Message(name) = &resource else {
-                return Err(unexpected("a message", &resource));
-            };
-            name.to_string()
-        }
+        Answer::Resource(resource) => expected::<MessageName>("a message", resource)?.to_string(),
         Answer::Replayed(name) => name,
     };
     // A name that was decided and not written would be another one the next time.
@@ -113,8 +108,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::command::Resource;
     use crate::domain::event::Seq;
-    use crate::domain::name::MessageName;
     use crate::proto::ErrorReason;
 
     fn done(answer: Answer, changed: bool) -> Done {

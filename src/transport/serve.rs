@@ -16,6 +16,7 @@ use tonic_reflection::server::Builder as Reflection;
 
 use super::actor_service::Actors;
 use super::auth::Access;
+use super::configuration::Configurations;
 use super::directory::Directory;
 use super::door::Door;
 use super::event_service::Events;
@@ -30,6 +31,7 @@ use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
+use crate::proto::workflow_service_server::WorkflowServiceServer;
 use crate::store::Store;
 use crate::stream::Hub;
 
@@ -117,8 +119,10 @@ pub async fn serve(
     }
     let projects = ProjectServiceServer::new(Projects { door: door.clone() });
     let issues = IssueServiceServer::new(Issues { door: door.clone() });
+    let workflows = WorkflowServiceServer::new(Configurations { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
+        .add_service(limited!(workflows))
         .add_service(limited!(ActorServiceServer::new(Actors { door: door.clone() })))
         .add_service(limited!(EventServiceServer::new(Events { door })));
     listen(connections(listener), options, routes, &health, observer, stopping).await
@@ -262,6 +266,41 @@ mod tests {
             _: Request<proto::DeleteProjectRequest>,
         ) -> Reply<proto::DeleteProjectResponse> {
             Ok(Response::new(proto::DeleteProjectResponse::default()))
+        }
+
+        async fn create_member(
+            &self,
+            _: Request<proto::CreateMemberRequest>,
+        ) -> Reply<proto::CreateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn get_member(
+            &self,
+            _: Request<proto::GetMemberRequest>,
+        ) -> Reply<proto::GetMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn list_members(
+            &self,
+            _: Request<proto::ListMembersRequest>,
+        ) -> Reply<proto::ListMembersResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn update_member(
+            &self,
+            _: Request<proto::UpdateMemberRequest>,
+        ) -> Reply<proto::UpdateMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
+        }
+
+        async fn delete_member(
+            &self,
+            _: Request<proto::DeleteMemberRequest>,
+        ) -> Reply<proto::DeleteMemberResponse> {
+            Err(not_found("projects/abc/members/ann").into())
         }
     }
 
@@ -502,6 +541,7 @@ mod tests {
                 "potts.v1.EventService",
                 "potts.v1.IssueService",
                 "potts.v1.ProjectService",
+                "potts.v1.WorkflowService",
             ]
         );
         let Some(MessageResponse::FileDescriptorResponse(files)) = next().await else { panic!() };

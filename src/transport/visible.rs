@@ -16,7 +16,12 @@ use crate::domain::reader::{Reader, View};
 impl Caller {
     /// What they are shown of the log when they ask for that.
     pub fn view(&self, filter: EventFilter) -> View {
-        View { filter, reader: Arc::new(Reader::of(&self.standing)) }
+        View { filter, reader: Arc::new(self.reader()) }
+    }
+
+    /// What they may read.
+    pub fn reader(&self) -> Reader {
+        Reader::of(&self.standing)
     }
 }
 

@@ -93,7 +93,8 @@ impl Choices {
             }
             Work::Create => {
                 let edits = vec![IssueEdit::Title(TITLE.into()), priority, parameter];
-                CreateIssue { project: project(&self.project()), edits }.into()
+                let (project, start) = (project(&self.project()), Default::default());
+                CreateIssue { project, start, edits }.into()
             }
         }
     }

@@ -60,6 +60,35 @@ async fn an_issue_goes_through_its_life() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn issues_are_listed_by_filter_and_in_order() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    for title in ["Door", "Light", "Dome"] {
+        app.issue("abc", title).await;
+    }
+    let list = ["issue", "list", "abc", "--json", "--filter", "title = Do*"];
+
+    let listed =
+        call(app.server.grpc_addr, &[&list[..], &["--order-by", "title"]].concat(), "").await;
+    let refused = call(app.server.grpc_addr, &[&list[..5], &["door"]].concat(), "").await;
+
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let titles: Vec<String> = listed
+        .out
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["title"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(titles, ["Dome", "Door"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.err.contains("FILTER_INVALID") && refused.err.contains("column 5"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_tell_usage_refusal_and_unreachable_apart() {
     let app = TestApp::start().await;
     let addr = app.server.grpc_addr;

@@ -71,9 +71,9 @@ async fn statements_of_every_request_use_indexes() {
              join unnest(array['actors/root'], {ids}) as u (caller, request_id) \
              using (caller, request_id)"
         ),
-        "select d.project, d.kind, d.version from definition_versions d \
-         join unnest(array['p7'], array['project']) as u (project, kind) using (project, kind) \
-         order by d.project, d.kind for no key update of d"
+        "select d.version from unnest(array['p7'], array['project']) as u (project, kind) \
+         cross join lateral (select * from definition_versions d \
+         where d.project = u.project and d.kind = u.kind for no key update) as d"
             .into(),
         "select c.last from (select 'projects/p7' as parent, 'issues' as noun) as u \
          cross join lateral (select * from counters c where c.parent = u.parent \

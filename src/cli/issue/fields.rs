@@ -29,6 +29,15 @@ pub struct Fields {
     /// The plan it belongs to
     #[arg(long, value_name = "TEXT")]
     milestone: Option<String>,
+    /// The issue that it is a part of, by key or name; none for no such issue
+    #[arg(long, value_name = "ISSUE")]
+    parent: Option<String>,
+    /// A word to find it by; all of them are to be given
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// What tells it from other open issues of the project
+    #[arg(long, value_name = "KEY")]
+    dedup_key: Option<String>,
 }
 
 /// A time, or that there is none.
@@ -38,7 +47,20 @@ struct Due(Option<Timestamp>);
 impl Fields {
     /// Puts what was given into an issue.
     pub fn put(self, issue: &mut proto::Issue) {
-        let Fields { description, priority, parameters, annotation, due, milestone } = self;
+        let Fields {
+            description,
+            priority,
+            parameters,
+            annotation,
+            due,
+            milestone,
+            parent,
+            tag,
+            dedup_key,
+        } = self;
+        issue.parent = parent.filter(|parent| parent != "none").unwrap_or_default();
+        issue.tags = tag.into_iter().filter(|tag| !tag.is_empty()).collect();
+        issue.dedup_key = dedup_key.unwrap_or_default();
         issue.description = description.unwrap_or_default();
         issue.priority = priority.unwrap_or_default();
         issue.parameters = parameters;
@@ -49,13 +71,27 @@ impl Fields {
 
     /// The paths of what was given.
     pub fn mask(&self) -> Vec<String> {
-        let Fields { description, priority, parameters, annotation, due, milestone } = self;
+        let Fields {
+            description,
+            priority,
+            parameters,
+            annotation,
+            due,
+            milestone,
+            parent,
+            tag,
+            dedup_key,
+        } = self;
         let given = [
             ("description", description.is_some()),
             ("priority", priority.is_some()),
             ("parameters", parameters.is_some()),
             ("due_time", due.is_some()),
             ("milestone", milestone.is_some()),
+            ("parent", parent.is_some()),
+            // One that is empty takes all of them away.
+            ("tags", !tag.is_empty()),
+            ("dedup_key", dedup_key.is_some()),
         ];
         let whole = given.iter().filter(|(_, given)| *given).map(|(path, _)| (*path).to_owned());
         whole.chain(annotation.iter().map(|(key, _)| format!("annotations.{key}"))).collect()

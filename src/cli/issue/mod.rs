@@ -1,12 +1,33 @@
 //! `potts issue`: what holds the state of a matter.
 
+/// Sends a write and prints its answer.
+macro_rules! send_write {
+    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {{
+        let send = async |request| $client.issues().$send(request).await;
+        let request_id = request_id(&$write.request_id);
+        let request = $request(request_id.clone(), $write.validate_only);
+        let answer = $client.write(&request_id, request, send).await?;
+        if $write.json {
+            return write_line($output.out, $answer, &answer.encode_to_vec());
+        }
+        let issue = answer.issue.unwrap_or_default();
+        told($output, &show::summary(&issue), answer.changed, $write.validate_only)
+    }};
+}
+
+mod create;
 mod fields;
+mod people;
+mod relations;
 mod show;
 
 use clap::{Args, Subcommand};
 use prost::Message as _;
 
+use self::create::Create;
 use self::fields::Fields;
+use self::people::Assign;
+use self::relations::{Relate, Relations, Unrelate};
 use super::client::{Client, Connection, request_id};
 use super::json::{parse_struct, write_line};
 use super::project::{Write, told};
@@ -14,11 +35,6 @@ use super::{Failure, Output, names};
 use crate::proto;
 use crate::proto::transition_issue_request::Move;
 
-const CREATE_EXAMPLES: &str = "\
-Examples:
-  potts issue create ABC 'The door sticks'
-  potts issue create abc 'The door sticks' --priority 2 --milestone spring --annotation team=doors
-  potts issue create abc 'Disk full' --parameters '{\"host\": \"a1\", \"free\": 3}' --json";
 const GET_EXAMPLES: &str = "\
 Examples:
   potts issue get ABC-12
@@ -27,6 +43,8 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   potts issue list abc
   potts issue list abc --show-deleted --limit 20
+  potts issue list abc --filter 'state = OPEN AND parameters.host = \"a1\"'
+  potts issue list abc --filter 'priority <= 2 AND title:door' --order-by 'update_time desc'
   potts issue list abc --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -45,7 +63,8 @@ Examples:
 const CLOSE_EXAMPLES: &str = "\
 Examples:
   potts issue close ABC-12
-  potts issue close ABC-12 --resolution duplicate --message 'see ABC-7'";
+  potts issue close ABC-12 --resolution withdrawn --message 'nobody needs it'
+  potts issue close ABC-12 --duplicate-of ABC-7";
 const REOPEN_EXAMPLES: &str = "\
 Examples:
   potts issue reopen ABC-12 --message 'it sticks again'";
@@ -65,7 +84,7 @@ pub struct Issue {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Create an issue
-    #[command(after_help = CREATE_EXAMPLES)]
+    #[command(after_help = create::EXAMPLES)]
     Create(Box<Create>),
     /// Show an issue
     #[command(after_help = GET_EXAMPLES)]
@@ -91,19 +110,24 @@ enum Verb {
     /// Open a closed issue again
     #[command(after_help = REOPEN_EXAMPLES)]
     Reopen(Reopen),
-}
-
-#[derive(Args, Debug)]
-struct Create {
-    /// The project: abc or projects/abc
-    #[arg(value_parser = names::project)]
-    project: String,
-    /// What the matter is, in one line
-    title: String,
-    #[command(flatten)]
-    fields: Fields,
-    #[command(flatten)]
-    write: Write,
+    /// Give an issue to people, take it from others
+    #[command(after_help = people::ASSIGN_EXAMPLES)]
+    Assign(Assign),
+    /// Let work on an issue go on
+    #[command(after_help = people::ACTIVATE_EXAMPLES)]
+    Activate(Named),
+    /// Hold work on an issue
+    #[command(after_help = people::DEACTIVATE_EXAMPLES)]
+    Deactivate(Named),
+    /// Say how an issue stands to another
+    #[command(after_help = relations::RELATE_EXAMPLES)]
+    Relate(Relate),
+    /// Take such a saying back
+    #[command(after_help = relations::UNRELATE_EXAMPLES)]
+    Unrelate(Unrelate),
+    /// List how an issue stands to others
+    #[command(after_help = relations::LIST_EXAMPLES)]
+    Relations(Relations),
 }
 
 #[derive(Args, Debug)]
@@ -120,6 +144,12 @@ struct List {
     /// The project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
+    /// Only these, such as: state = OPEN AND (priority <= 2 OR due_time:*)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// In this order, such as: priority desc, update_time. By number otherwise
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    order_by: String,
     /// List deleted issues too
     #[arg(long)]
     show_deleted: bool,
@@ -191,6 +221,9 @@ struct Close {
     /// How it ended: completed, withdrawn, duplicate or a word of your own
     #[arg(long, value_name = "WORD", default_value = "", hide_default_value = true)]
     resolution: String,
+    /// The issue that says the same
+    #[arg(long, value_name = "ISSUE", default_value = "", hide_default_value = true)]
+    duplicate_of: String,
     #[command(flatten)]
     saying: Saying,
     #[command(flatten)]
@@ -231,37 +264,13 @@ impl Issue {
             Verb::Transition(transition) => transition.run(client, output).await,
             Verb::Close(close) => close.run(client, output).await,
             Verb::Reopen(reopen) => reopen.run(client, output).await,
+            Verb::Assign(assign) => assign.run(client, output).await,
+            Verb::Activate(named) => people::activate(named, client, output).await,
+            Verb::Deactivate(named) => people::deactivate(named, client, output).await,
+            Verb::Relate(relate) => relate.run(client, output).await,
+            Verb::Unrelate(unrelate) => unrelate.run(client, output).await,
+            Verb::Relations(relations) => relations.run(client, output).await,
         }
-    }
-}
-
-/// Sends a write and prints its answer.
-macro_rules! send_write {
-    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {{
-        let send = async |request| $client.issues().$send(request).await;
-        let request_id = request_id(&$write.request_id);
-        let request = $request(request_id.clone(), $write.validate_only);
-        let answer = $client.write(&request_id, request, send).await?;
-        if $write.json {
-            return write_line($output.out, $answer, &answer.encode_to_vec());
-        }
-        let issue = answer.issue.unwrap_or_default();
-        told($output, &show::summary(&issue), answer.changed, $write.validate_only)
-    }};
-}
-
-impl Create {
-    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Create { project, title, fields, write } = self;
-        let mut issue = proto::Issue { title, ..proto::Issue::default() };
-        fields.put(&mut issue);
-        let request = |request_id, validate_only| proto::CreateIssueRequest {
-            parent: project,
-            issue: Some(issue),
-            request_id,
-            validate_only,
-        };
-        send_write!(client, output, write, create_issue, "potts.v1.CreateIssueResponse", request)
     }
 }
 
@@ -342,10 +351,12 @@ impl Transition {
 
 impl Close {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Close { which: Which { issue: name, etag }, resolution, saying, write } = self;
+        let Close { which, resolution, duplicate_of, saying, write } = self;
+        let Which { issue: name, etag } = which;
         let request = |request_id, validate_only| proto::CloseIssueRequest {
             name,
             resolution,
+            duplicate_of,
             message: saying.message,
             etag,
             request_id,
@@ -383,13 +394,19 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { project, show_deleted, limit, json } = self;
+        let List { project, filter, order_by, show_deleted, limit, json } = self;
         let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
         let mut head = Some(show::HEAD);
         while left > 0 {
             let page_size = i32::try_from(left).unwrap_or(PAGE_ISSUES).min(PAGE_ISSUES);
-            let parent = project.clone();
-            let request = proto::ListIssuesRequest { parent, page_size, page_token, show_deleted };
+            let request = proto::ListIssuesRequest {
+                parent: project.clone(),
+                page_size,
+                page_token,
+                show_deleted,
+                filter: filter.clone(),
+                order_by: order_by.clone(),
+            };
             let send = async |request| client.issues().list_issues(request).await;
             let mut page = client.call(request, send).await?;
             page.issues.truncate(left);

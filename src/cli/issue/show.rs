@@ -42,10 +42,18 @@ pub fn card(out: &mut dyn Write, issue: &proto::Issue) -> io::Result<()> {
         ("title", issue.title.clone()),
         ("status", status(issue)),
         ("resolution", issue.resolution.clone()),
+        ("type", issue.issue_type.clone()),
+        ("inactive", if issue.active == Some(false) { "yes".into() } else { String::new() }),
+        ("parent", short(&issue.parent)),
+        ("tags", issue.tags.join(", ")),
+        ("dedup key", issue.dedup_key.clone()),
         ("priority", priority),
         ("milestone", issue.milestone.clone()),
         ("due", time(issue.due_time.as_ref())),
         ("creator", short(&issue.creator)),
+        ("owner", short(&issue.owner)),
+        ("assignees", all(&issue.assignees)),
+        ("visible to", all(&issue.visible_to)),
         ("created", time(issue.create_time.as_ref())),
         ("updated", time(issue.update_time.as_ref())),
         ("closed", time(issue.close_time.as_ref())),
@@ -68,6 +76,10 @@ pub fn card(out: &mut dyn Write, issue: &proto::Issue) -> io::Result<()> {
         writeln!(out, "\n{}", plain_lines(issue.description.trim_end()))?;
     }
     Ok(())
+}
+
+fn all(names: &[String]) -> String {
+    names.iter().map(|name| short(name)).collect::<Vec<_>>().join(", ")
 }
 
 fn status(issue: &proto::Issue) -> String {

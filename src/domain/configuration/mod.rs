@@ -4,16 +4,24 @@
 
 mod body;
 pub mod built_in;
+mod check;
+mod verbs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use body::{ActionType, Body, IssueKind, IssueType};
+pub use body::{ActionType, Body, IssueKind, IssueType, LEASE_DEFAULT, OnExhausted, TRIES_DEFAULT};
+pub use check::check;
+pub use verbs::{
+    Create, CreateActionType, CreateIssueType, CreateWorkflow, Delete, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, MOVED_MAX, Update, UpdateActionType, UpdateIssueType,
+    UpdateWorkflow,
+};
 
-use super::name::{ActorName, ConfigurationName};
+use super::name::{ActorName, ConfigurationName, IssueName};
 use super::working_set::Noun;
 
 /// One revision of a piece of configuration.
@@ -45,6 +53,28 @@ impl Noun for Configuration {
     }
 }
 
+/// What is asked about the use of a piece of configuration by open issues.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct UsageOf {
+    /// A workflow or an issue type.
+    pub name: ConfigurationName,
+    /// The statuses of a workflow that are asked about.
+    pub statuses: BTreeSet<String>,
+    /// How many of the issues are to be locked and loaded at most.
+    pub issues_max: i64,
+}
+
+/// Which open issues use a piece of configuration, of whatever revision.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// How many.
+    pub open: i64,
+    /// How many in each of the statuses that were asked about.
+    pub by_status: BTreeMap<String, i64>,
+    /// Those that were asked for, by number; they are rows of the working set.
+    pub issues: BTreeSet<IssueName>,
+}
+
 /// All configuration of a project, with all revisions.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Configurations(BTreeMap<ConfigurationName, BTreeMap<i64, Arc<Configuration>>>);
@@ -68,6 +98,11 @@ impl Configurations {
     /// One revision.
     pub fn revision(&self, name: &ConfigurationName, revision: i64) -> Option<&Arc<Configuration>> {
         self.0.get(name)?.get(&revision)
+    }
+
+    /// All revisions, oldest first.
+    pub fn revisions(&self, name: &ConfigurationName) -> impl Iterator<Item = &Arc<Configuration>> {
+        self.0.get(name).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The newest revision of everything, by name, also of what is deleted.

@@ -1,4 +1,4 @@
-//! Creating an issue, and changing what no verb changes.
+//! Changing what no verb changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,12 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{EventType, Issue, becomes, closed, footprint, live};
+use super::{
+    EventType, Issue, also, becomes, closed, dedup, footprint, footprint_with_parent, kind, live,
+    tag, tree,
+};
 use crate::domain::access::Subject;
+use crate::domain::asks::{Asks, DedupKey};
 use crate::domain::command::{At, Decide, Decision};
-use crate::domain::configuration::IssueKind;
-use crate::domain::counter::{Counter, CounterKey};
-use crate::domain::error::{Result, invalid, not_found, required, too_large};
+use crate::domain::error::{Result, invalid, required, too_large};
+use crate::domain::event::Event;
 use crate::domain::name::{IssueName, ProjectId};
 use crate::domain::value::{Fields, check_fields, check_line, check_text};
 use crate::domain::working_set::Footprint;
@@ -52,6 +55,12 @@ pub enum IssueEdit {
     DueTime(Option<Timestamp>),
     /// The plan it belongs to.
     Milestone(String),
+    /// The issue that it is a part of.
+    Parent(Option<IssueName>),
+    /// Words to find it by.
+    Tags(BTreeSet<String>),
+    /// What tells it from other open issues of the project; empty is nothing.
+    DedupKey(String),
 }
 
 impl IssueEdit {
@@ -66,11 +75,54 @@ impl IssueEdit {
             | IssueEdit::Parameters(_)
             | IssueEdit::Parameter(..)
             | IssueEdit::DueTime(_)
-            | IssueEdit::Milestone(_) => false,
+            | IssueEdit::Milestone(_)
+            | IssueEdit::Parent(_)
+            | IssueEdit::Tags(_)
+            | IssueEdit::DedupKey(_) => false,
         }
     }
 
-    fn apply(&self, issue: &mut Issue) {
+    fn sets_parent(&self) -> bool {
+        matches!(self, IssueEdit::Parent(_))
+    }
+
+    /// The issue that it names as parent.
+    pub(super) fn parent(&self) -> Option<&IssueName> {
+        match self {
+            IssueEdit::Parent(parent) => parent.as_ref(),
+            IssueEdit::Title(_)
+            | IssueEdit::Description(_)
+            | IssueEdit::Annotations(_)
+            | IssueEdit::Annotation(..)
+            | IssueEdit::Priority(_)
+            | IssueEdit::Parameters(_)
+            | IssueEdit::Parameter(..)
+            | IssueEdit::DueTime(_)
+            | IssueEdit::Milestone(_)
+            | IssueEdit::Tags(_)
+            | IssueEdit::DedupKey(_) => None,
+        }
+    }
+
+    /// The key that it takes.
+    pub(super) fn dedup_key(&self, project: &ProjectId) -> Option<DedupKey> {
+        match self {
+            IssueEdit::DedupKey(key) => dedup::asked(project, key),
+            IssueEdit::Title(_)
+            | IssueEdit::Description(_)
+            | IssueEdit::Annotations(_)
+            | IssueEdit::Annotation(..)
+            | IssueEdit::Priority(_)
+            | IssueEdit::Parameters(_)
+            | IssueEdit::Parameter(..)
+            | IssueEdit::DueTime(_)
+            | IssueEdit::Milestone(_)
+            | IssueEdit::Tags(_)
+            | IssueEdit::Parent(_) => None,
+        }
+    }
+
+    pub(super) fn apply(&self, issue: &mut Issue) {
         match self.clone() {
             IssueEdit::Title(title) => issue.title = title,
             IssueEdit::Description(description) => issue.description = description,
@@ -91,6 +143,10 @@ impl IssueEdit {
             }
             IssueEdit::DueTime(due_at) => issue.due_at = due_at,
             IssueEdit::Milestone(milestone) => issue.milestone = milestone,
+            // A name of another project is refused before it is applied.
+            IssueEdit::Parent(parent) => issue.parent = parent.map(|name| name.number),
+            IssueEdit::Tags(tags) => issue.tags = tags,
+            IssueEdit::DedupKey(key) => issue.dedup_key = key,
         }
     }
 }
@@ -100,8 +156,17 @@ fn is_description(field: &str) -> bool {
     matches!(field, "title" | "description" | "annotations")
 }
 
+/// Checks what edits name, before they are applied. `field` is where the issue lies in the call.
+pub(super) fn check_edits(field: &str, project: &ProjectId, edits: &[IssueEdit]) -> Result<()> {
+    let mut parents = edits.iter().filter_map(IssueEdit::parent);
+    if parents.any(|parent| parent.project != *project) {
+        return Err(invalid(format!("{field}.parent"), "must be an issue of the same project"));
+    }
+    Ok(())
+}
+
 /// Checks the fields of an issue that callers set. `field` is where the issue lies in the call.
-fn check(field: &str, issue: &Issue) -> Result<()> {
+pub(super) fn check(field: &str, issue: &Issue) -> Result<()> {
     let at = |name: &str| format!("{field}.{name}");
     if issue.title.trim().is_empty() {
         return Err(required(at("title")));
@@ -113,6 +178,8 @@ fn check(field: &str, issue: &Issue) -> Result<()> {
     }
     check_fields(&at("parameters"), &issue.parameters)?;
     check_line(&at("milestone"), &issue.milestone, MILESTONE_BYTES_MAX)?;
+    dedup::check(&at("dedup_key"), &issue.dedup_key)?;
+    tag::check(&at("tags"), &issue.tags)?;
     check_annotations(&at("annotations"), &issue.annotations)
 }
 
@@ -128,99 +195,6 @@ fn check_annotations(field: &str, annotations: &BTreeMap<String, String>) -> Res
         check_text(field, value, ANNOTATION_BYTES_MAX)?;
     }
     Ok(())
-}
-
-/// Creates an issue.
-#[derive(Clone, Debug)]
-pub struct CreateIssue {
-    /// Where.
-    pub project: ProjectId,
-    /// What callers set.
-    pub edits: Vec<IssueEdit>,
-}
-
-impl Decide for CreateIssue {
-    fn subject(&self) -> Subject<'_> {
-        Subject::Project(&self.project)
-    }
-
-    fn footprint(&self) -> Footprint {
-        Footprint {
-            counters: [CounterKey::issues(&self.project)].into(),
-            uses: [self.project.clone()].into(),
-            ..Footprint::default()
-        }
-    }
-
-    fn decide(&self, at: &At<'_>) -> Result<Decision> {
-        let CreateIssue { project, edits } = self;
-        at.definitions.project(project)?;
-        let key = CounterKey::issues(project);
-        let counter = at.rows.counters.get(&key).ok_or_else(|| not_found(project))?;
-        let counter = Counter::after(key, Some(counter));
-        let number = counter.last;
-        let simple = at.definitions.workflow(project, "simple", 0)?;
-        let mut issue = Issue {
-            name: IssueName { project: project.clone(), number },
-            uid: at.uid(0),
-            version: 1,
-            created_at: at.now,
-            updated_at: at.now,
-            creator: at.caller.clone(),
-            title: String::new(),
-            description: String::new(),
-            issue_type: "task".into(),
-            issue_type_revision: 0,
-            kind: IssueKind::Task,
-            workflow: "simple".into(),
-            workflow_revision: 0,
-            status: simple.initial_status.clone(),
-            category: simple.category(&simple.initial_status),
-            visible_to: None,
-            active: true,
-            owner: at.caller.clone(),
-            assignees: BTreeSet::new(),
-            parent: None,
-            thread: number,
-            depth: 0,
-            open_children: 0,
-            tags: BTreeSet::new(),
-            dedup_key: String::new(),
-            resolution: String::new(),
-            priority: 0,
-            parameters: Fields::new(),
-            annotations: BTreeMap::new(),
-            due_at: None,
-            milestone: String::new(),
-            closed_at: None,
-            step: 0,
-            deleted_at: None,
-        };
-        edits.iter().for_each(|edit| edit.apply(&mut issue));
-        check("issue", &issue)?;
-
-        let mut event = issue.event(EventType::IssueCreated);
-        event.after = issue
-            .fields()
-            .into_iter()
-            .filter(|(_, value)| !is_empty(value))
-            .map(|(name, value)| (name.into(), value))
-            .collect();
-        let mut decision = becomes(issue, vec![event]);
-        decision.changes.push(Arc::new(counter).into());
-        Ok(decision)
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Number(number) => number.as_i64() == Some(0),
-        Value::Array(items) => items.is_empty(),
-        Value::Bool(_) => false,
-    }
 }
 
 /// Changes fields of an issue.
@@ -240,12 +214,30 @@ impl Decide for UpdateIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let UpdateIssue { name, edits, .. } = self;
+        let moves = edits.iter().any(IssueEdit::sets_parent);
+        let mut footprint = match moves {
+            true => footprint_with_parent(name),
+            false => footprint(name),
+        };
+        footprint.issues.extend(edits.iter().filter_map(IssueEdit::parent).cloned());
+        let keys = edits.iter().filter_map(|edit| edit.dedup_key(&name.project));
+        footprint.asks.holders_of.extend(keys);
+        footprint.asks.below.extend(moves.then(|| name.clone()));
+        footprint
+    }
+
+    fn expand(&self, _: &At<'_>) -> Footprint {
+        // Asked again under the lock of the issue: from now on what is below it stays.
+        let moves = self.edits.iter().any(IssueEdit::sets_parent);
+        let below = moves.then(|| self.name.clone()).into_iter().collect();
+        Footprint { asks: Asks { below, ..Asks::default() }, ..Footprint::default() }
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let UpdateIssue { name, etag, edits } = self;
         let old = live(at, name, etag.as_deref())?;
+        check_edits("issue", &name.project, edits)?;
         let mut new = Issue::clone(old);
         edits.iter().for_each(|edit| edit.apply(&mut new));
         if new == **old {
@@ -255,20 +247,36 @@ impl Decide for UpdateIssue {
             return Err(closed(name));
         }
         check("issue", &new)?;
+        if new.parameters != old.parameters {
+            let schema = &kind::of(at, old)?.parameter_schema;
+            schema.check("issue.parameters", &new.parameters)?;
+        }
+        if new.dedup_key != old.dedup_key {
+            dedup::check_free(at, &new)?;
+        }
+        let mut others = Vec::new();
+        if new.parent != old.parent {
+            others = tree::replace(at, "issue.parent", &mut new)?;
+            others.extend(tree::recount(at, Some(old), &new)?);
+        }
         new.version += 1;
         new.updated_at = at.now;
-
-        let updated = new.event_of_change(EventType::IssueUpdated, old, |f| !is_description(f));
-        let described = new.event_of_change(EventType::IssueDescribed, old, is_description);
-        let events = [updated, described]
-            .into_iter()
-            .filter(|event| !event.after.is_empty())
-            .map(|mut event| {
-                let changed: Vec<_> = event.after.keys().cloned().collect();
-                event.data.insert("changed".into(), json!(changed));
-                event
-            })
-            .collect();
-        Ok(becomes(new, events))
+        let events = told(old, &new);
+        Ok(also(becomes(new, events), others))
     }
+}
+
+/// What an update tells: facts and words apart.
+fn told(old: &Issue, new: &Issue) -> Vec<Event> {
+    let updated = new.event_of_change(EventType::IssueUpdated, old, |f| !is_description(f));
+    let described = new.event_of_change(EventType::IssueDescribed, old, is_description);
+    [updated, described]
+        .into_iter()
+        .filter(|event| !event.after.is_empty())
+        .map(|mut event| {
+            let changed: Vec<_> = event.after.keys().cloned().collect();
+            event.data.insert("changed".into(), json!(changed));
+            event
+        })
+        .collect()
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{EventType, Issue, becomes, footprint, known, live};
+use super::{EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
-use crate::domain::error::Result;
+use crate::domain::error::{Reason, Result, refused};
 use crate::domain::etag;
 use crate::domain::name::IssueName;
 use crate::domain::working_set::Footprint;
@@ -25,19 +25,24 @@ impl Decide for DeleteIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        footprint_with_parent(&self.name)
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let old = live(at, &self.name, self.etag.as_deref())?;
+        if old.open_children > 0 {
+            let rule = format!("it has {} open children", old.open_children);
+            return Err(refused(Reason::InUse, &self.name, rule));
+        }
         let new = Issue {
             version: old.version + 1,
             updated_at: at.now,
             deleted_at: Some(at.now),
             ..Issue::clone(old)
         };
+        let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueDeleted);
-        Ok(becomes(new, vec![event]))
+        Ok(also(becomes(new, vec![event]), parents))
     }
 }
 
@@ -56,7 +61,9 @@ impl Decide for UndeleteIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.asks.rivals_of.insert(self.name.clone());
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -71,7 +78,9 @@ impl Decide for UndeleteIssue {
             deleted_at: None,
             ..Issue::clone(old)
         };
+        dedup::check_free(at, &new)?;
+        let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueUndeleted);
-        Ok(becomes(new, vec![event]))
+        Ok(also(becomes(new, vec![event]), parents))
     }
 }

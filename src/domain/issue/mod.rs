@@ -1,8 +1,19 @@
 //! Issues: what holds the state of a matter.
 
+mod activity;
+mod create;
+mod dedup;
 mod edit;
+mod guard;
 mod hide;
+mod kind;
+mod listing;
 mod moves;
+mod people;
+mod remap;
+mod tag;
+mod tree;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,10 +22,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use edit::{CreateIssue, IssueEdit, UpdateIssue};
+pub use activity::{ActivateIssue, DeactivateIssue};
+pub use create::{CreateIssue, Start};
+pub use edit::{IssueEdit, UpdateIssue};
 pub use hide::{DeleteIssue, UndeleteIssue};
+pub use listing::FIELDS;
 pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution};
+pub use people::AssignIssue;
 
+use super::asks::Asks;
 use super::audience::Audience;
 use super::command::{At, Decision};
 use super::configuration::IssueKind;
@@ -24,7 +40,7 @@ use super::event::{Event, EventType};
 use super::name::{ActorName, GroupName, IssueName, Principal};
 use super::value::Fields;
 use super::workflow::{Category, Workflow};
-use super::working_set::{Footprint, Noun};
+use super::working_set::{Change, Footprint, Noun};
 
 /// How long a deleted issue can be brought back.
 pub const RESTORABLE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -157,7 +173,7 @@ impl Issue {
     }
 
     /// An event of it that did not change who may see it.
-    fn event(&self, kind: EventType) -> Event {
+    pub fn event(&self, kind: EventType) -> Event {
         let name = self.name.to_string();
         Event {
             kind,
@@ -198,13 +214,30 @@ fn footprint(name: &IssueName) -> Footprint {
     }
 }
 
+/// What a command on one issue needs that may open it, close it or put it elsewhere: its parent
+/// counts the open ones.
+fn footprint_with_parent(name: &IssueName) -> Footprint {
+    let asks = Asks { parents_of: [name.clone()].into(), ..Asks::default() };
+    Footprint { asks, ..footprint(name) }
+}
+
 /// An issue that is there, of the version that the caller saw.
-fn live<'a>(at: &At<'a>, name: &IssueName, etag: Option<&str>) -> Result<&'a Arc<Issue>> {
+pub(super) fn live<'a>(
+    at: &At<'a>,
+    name: &IssueName,
+    etag: Option<&str>,
+) -> Result<&'a Arc<Issue>> {
+    let issue = existing(at, name)?;
+    etag::check(etag, issue.version, name)?;
+    Ok(issue)
+}
+
+/// An issue that is there, of whatever version.
+fn existing<'a>(at: &At<'a>, name: &IssueName) -> Result<&'a Arc<Issue>> {
     let issue = known(at, name)?;
     if issue.deleted_at.is_some() {
         return Err(not_found(name));
     }
-    etag::check(etag, issue.version, name)?;
     Ok(issue)
 }
 
@@ -233,6 +266,12 @@ fn becomes(new: Issue, events: Vec<Event>) -> Decision {
         events,
         resource: new.into(),
     }
+}
+
+/// A decision, and what else it changes: the counts of parents, the places of parts.
+fn also(mut decision: Decision, changes: Vec<Change>) -> Decision {
+    decision.changes.extend(changes);
+    decision
 }
 
 #[cfg(test)]

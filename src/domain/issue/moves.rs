@@ -4,18 +4,23 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{EventType, Issue, becomes, closed, footprint, live};
+use super::{
+    EventType, Issue, also, becomes, closed, dedup, footprint_with_parent, guard, kind, live, tree,
+};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
-use crate::domain::error::{Error, Reason, Result, invalid, quoted};
+use crate::domain::error::{Error, Reason, Result, invalid, quoted, refused};
 use crate::domain::event::Event;
 use crate::domain::name::IssueName;
+use crate::domain::relation::{self, Added, Link, RelationKind};
 use crate::domain::value::{Fields, check_fields};
 use crate::domain::workflow::{Transition, Workflow};
 use crate::domain::working_set::Footprint;
 
 /// How an issue ends unless it is said.
 const COMPLETED: &str = "completed";
+/// How an issue ends that says the same as another.
+const DUPLICATE: &str = "duplicate";
 /// A resolution is a word.
 const RESOLUTION_CHARS_MAX: usize = 63;
 
@@ -78,14 +83,35 @@ impl TransitionIssue {
         issue: &Issue,
         target: &str,
     ) -> Result<&'a Transition> {
-        let found = workflow.between(&issue.status, target).into_iter().find(|t| match &self.to {
-            Move::Along(id) => t.id == *id,
-            Move::To(_) => true,
-        });
-        found.ok_or_else(|| Error::Refused {
-            reason: Reason::TransitionForbidden,
-            subject: issue.name.to_string(),
-            rule: format!("no such transition leads from {} to {target}", issue.status),
+        let mut found = workflow.between(&issue.status, target);
+        match &self.to {
+            Move::Along(id) => found.retain(|transition| transition.id == *id),
+            Move::To(_) => (),
+        }
+        match found.as_slice() {
+            [] => Err(refused(
+                Reason::TransitionForbidden,
+                &issue.name,
+                format!("no such transition leads from {} to {target}", issue.status),
+            )),
+            [transition] => Ok(transition),
+            several => {
+                let ids: Vec<_> = several.iter().map(|transition| &*transition.id).collect();
+                let problem = "several transitions lead there: say which";
+                Err(invalid("to", problem).with("transitions", ids.join(", ")))
+            }
+        }
+    }
+
+    /// Whether a transition that it may take asks what blocks the issue, whatever its status is by
+    /// the time it is decided.
+    fn may_ask_blockers(&self, workflow: &Workflow) -> bool {
+        workflow.transitions.iter().any(|transition| {
+            transition.require_unblocked
+                && match &self.to {
+                    Move::Along(id) => transition.id == *id,
+                    Move::To(status) => transition.to == *status,
+                }
         })
     }
 }
@@ -96,7 +122,18 @@ impl Decide for TransitionIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.asks.blockers_of.insert(self.name.clone());
+        footprint
+    }
+
+    fn expand(&self, at: &At<'_>) -> Footprint {
+        let mut footprint = Footprint::default();
+        let workflow = at.rows.issues.find(&self.name).and_then(|old| old.workflow(at).ok());
+        if workflow.is_some_and(|workflow| self.may_ask_blockers(workflow)) {
+            footprint.asks.blockers_of.insert(self.name.clone());
+        }
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -119,7 +156,11 @@ impl Decide for TransitionIssue {
             }
         }
         check_fields("parameters", &new.parameters)?;
-        moved(at, old, new, &transition.id, &transition.to, COMPLETED, &self.message)
+        kind::of(at, old)?.parameter_schema.check("parameters", &new.parameters)?;
+        guard::check(at, &new, &self.parameters, transition)?;
+        let (transition, to) = (&*transition.id, &*transition.to);
+        let said = Said { resolution: COMPLETED, message: &self.message, ..Said::default() };
+        moved(at, old, new, transition, to, said)
     }
 }
 
@@ -130,6 +171,8 @@ pub struct CloseIssue {
     pub name: IssueName,
     /// How it ended; empty means completed.
     pub resolution: String,
+    /// The issue that says the same, if it ended so.
+    pub duplicate_of: Option<IssueName>,
     /// What to say with it.
     pub message: String,
     /// Must be the current one, if it is there.
@@ -142,7 +185,15 @@ impl Decide for CloseIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        if let Some(link) = self.link() {
+            footprint.add(relation::footprint(&link));
+        }
+        footprint
+    }
+
+    fn expand(&self, _: &At<'_>) -> Footprint {
+        self.link().map(|link| relation::expand(&link)).unwrap_or_default()
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -150,17 +201,43 @@ impl Decide for CloseIssue {
         if old.is_closed() {
             return Ok(Decision::unchanged(Arc::clone(old)));
         }
-        let resolution = match self.resolution.as_str() {
-            "" => COMPLETED,
-            resolution => resolution,
+        let resolution = match (self.resolution.as_str(), &self.duplicate_of) {
+            ("", None) => COMPLETED,
+            ("" | DUPLICATE, Some(_)) => DUPLICATE,
+            (_, Some(_)) => {
+                let problem = format!("goes with the resolution {DUPLICATE} alone");
+                return Err(invalid("duplicate_of", problem));
+            }
+            (resolution, None) => resolution,
         };
-        let closing = old.workflow(at)?.closing(&old.status).ok_or_else(|| Error::Refused {
-            reason: Reason::TransitionForbidden,
-            subject: self.name.to_string(),
-            rule: format!("no transition closes it from {}", old.status),
+        let closing = old.workflow(at)?.closing(&old.status).ok_or_else(|| {
+            let rule = format!("no transition closes it from {}", old.status);
+            refused(Reason::TransitionForbidden, &self.name, rule)
         })?;
-        let new = Issue::clone(old);
-        moved(at, old, new, &closing.id, &closing.to, resolution, &self.message)
+        guard::check_actions_done(at, old, closing)?;
+        let related = self.link().map(|link| self.related(at, &link)).transpose()?;
+        let target = self.duplicate_of.as_ref().map(ToString::to_string).unwrap_or_default();
+        let said = Said { resolution, message: &self.message, duplicate_of: &target };
+        let mut decision = moved(at, old, Issue::clone(old), &closing.id, &closing.to, said)?;
+        if let Some(Added::New(_, changes, mut event)) = related {
+            event.step += 1;
+            decision.changes.extend(changes);
+            decision.events.push(event);
+        }
+        Ok(decision)
+    }
+}
+
+impl CloseIssue {
+    /// The relation that goes with it.
+    fn link(&self) -> Option<Link> {
+        let (from, kind) = (self.name.clone(), RelationKind::Duplicates);
+        self.duplicate_of.clone().map(|to| Link { from, to, kind })
+    }
+
+    fn related(&self, at: &At<'_>, link: &Link) -> Result<Added> {
+        relation::check_far_end(at, &link.to)?;
+        relation::add(at, "duplicate_of", link)
     }
 }
 
@@ -181,7 +258,9 @@ impl Decide for ReopenIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.asks.rivals_of.insert(self.name.clone());
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -191,8 +270,20 @@ impl Decide for ReopenIssue {
         }
         let new = Issue::clone(old);
         let initial = &old.workflow(at)?.initial_status;
-        moved(at, old, new, "", initial, "", &self.message)
+        let said = Said { message: &self.message, ..Said::default() };
+        moved(at, old, new, "", initial, said)
     }
+}
+
+/// What is said with a move.
+#[derive(Clone, Copy, Default)]
+struct Said<'a> {
+    /// How the issue ends, if the move closes it.
+    resolution: &'a str,
+    /// The remark.
+    message: &'a str,
+    /// The name of the issue that says the same.
+    duplicate_of: &'a str,
 }
 
 /// The move itself: the one place where a status changes. A status event precedes its consequences.
@@ -202,17 +293,21 @@ fn moved(
     mut new: Issue,
     transition: &str,
     to: &str,
-    resolution: &str,
-    message: &str,
+    said: Said<'_>,
 ) -> Result<Decision> {
+    let Said { resolution, message, duplicate_of } = said;
+    let workflow = old.workflow(at)?;
     new.status = to.into();
-    new.category = old.workflow(at)?.category(to);
+    new.category = workflow.category(to);
+    new.visible_to = kind::visible_to(kind::of(at, old)?, workflow, to);
     new.version += 1;
     new.step += 1;
     new.updated_at = at.now;
     let closes = new.category.closes();
     new.closed_at = closes.then_some(at.now);
     new.resolution = if closes { resolution.into() } else { String::new() };
+    dedup::check_free(at, &new)?;
+    let parents = tree::recount(at, Some(old), &new)?;
 
     let mut transitioned =
         new.event_of_change(EventType::IssueTransitioned, old, |field| field != "resolution");
@@ -231,12 +326,13 @@ fn moved(
         event
     };
     if closes {
-        let said = [("resolution", resolution), ("message", message)];
+        let said =
+            [("resolution", resolution), ("message", message), ("duplicate_of", duplicate_of)];
         events.push(consequence(EventType::IssueClosed, &said));
     } else if old.is_closed() {
         events.push(consequence(EventType::IssueReopened, &[("message", message)]));
     }
-    Ok(becomes(new, events))
+    Ok(also(becomes(new, events), parents))
 }
 
 fn data(said: &[(&str, &str)]) -> Fields {

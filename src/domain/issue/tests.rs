@@ -11,6 +11,7 @@ use crate::domain::configuration::{IssueKind, built_in};
 use crate::domain::definition::Definitions;
 use crate::domain::name::ProjectId;
 use crate::domain::project::Project;
+use crate::domain::query::{Found, Kind, Lookup as _};
 use crate::domain::working_set::{Rows, WorkingSet};
 
 fn name() -> IssueName {
@@ -106,7 +107,13 @@ fn transition(to: Move) -> TransitionIssue {
 }
 
 fn close(resolution: &str) -> CloseIssue {
-    CloseIssue { name: name(), resolution: resolution.into(), message: String::new(), etag: None }
+    CloseIssue {
+        name: name(),
+        resolution: resolution.into(),
+        duplicate_of: None,
+        message: String::new(),
+        etag: None,
+    }
 }
 
 /// Every state, every way to move: what happens, and what is refused for which reason.
@@ -252,5 +259,27 @@ proptest! {
             prop_assert_eq!(told, differs);
             prop_assert_eq!(decision.changes.is_empty(), decision.events.is_empty());
         }
+    }
+}
+
+/// Goal: no field of lists is forgotten where it is looked up, and each holds what it says.
+#[test]
+fn every_field_of_lists_is_found() {
+    let issue = Issue { parent: Some(2), due_at: Some(now()), ..issue("closed") };
+
+    for field in FIELDS.all {
+        let found = issue.found(field.name);
+
+        let fits = match field.kind {
+            Kind::Text | Kind::Prose => matches!(found, Found::Text(_)),
+            Kind::Integer => matches!(found, Found::Integer(_)),
+            Kind::Boolean => matches!(found, Found::Boolean(_)),
+            Kind::Time => matches!(found, Found::Time(_)),
+            Kind::TextList => matches!(found, Found::Texts(_)),
+            Kind::Object => matches!(found, Found::Object(_)),
+            Kind::Issue => matches!(found, Found::Issue(_)),
+            Kind::Enum(words) => words.iter().any(|word| found == Found::text(word)),
+        };
+        assert!(fits, "{}: {found:?}", field.name);
     }
 }

@@ -21,6 +21,15 @@ impl ConfigurationKind {
     pub const ALL: &[ConfigurationKind] =
         &[ConfigurationKind::Workflow, ConfigurationKind::IssueType, ConfigurationKind::ActionType];
 
+    /// What one of them is called in events and as a field of the contract.
+    pub fn noun(self) -> &'static str {
+        match self {
+            ConfigurationKind::Workflow => "workflow",
+            ConfigurationKind::IssueType => "issue_type",
+            ConfigurationKind::ActionType => "action_type",
+        }
+    }
+
     /// The word in names, which is stored too.
     pub fn collection(self) -> &'static str {
         match self {

@@ -209,7 +209,8 @@ fn check_urn(field: &str, urn: &str) -> Result<()> {
     let mut parts = urn.splitn(3, ':');
     let scheme = parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn"));
     let filled = parts.filter(|part| !part.is_empty()).count() == 2;
-    if !urn.is_empty() && !(scheme && filled && !urn.contains(char::is_whitespace)) {
+    let is_urn = scheme && filled && !urn.contains(char::is_whitespace);
+    if !urn.is_empty() && !is_urn {
         return Err(invalid(field, format!("{} is no URN", quoted(urn))));
     }
     Ok(())

@@ -114,6 +114,7 @@ async fn a_batch_ends_at_a_mebibyte_and_after_a_changed_definition() {
     queue.push(pending(Class::Client, 1, create)).unwrap();
     let issue = crate::domain::issue::CreateIssue {
         project: project("xyz"),
+        start: Default::default(),
         edits: vec![IssueEdit::Title("t".into())],
     };
     queue.push(pending(Class::Client, 1, issue)).unwrap();

@@ -52,7 +52,7 @@ pub fn text(text: &str) -> String {
     text.into()
 }
 
-fn mask(paths: &[&str]) -> Option<FieldMask> {
+pub fn mask(paths: &[&str]) -> Option<FieldMask> {
     Some(FieldMask { paths: paths.iter().map(|path| text(path)).collect() })
 }
 
@@ -284,7 +284,7 @@ fn update_issue_cases() -> Vec<Case> {
         update_issue RESOURCE_NOT_FOUND, NOBODY, update(|i| i.name = text("abc-9"));
         update_issue RESOURCE_NOT_FOUND, "potts.v1.Issue projects/abc/issues/3",
             update(|i| i.name = text("ABC-3"));
-        update_issue RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",
+        update_issue RESOURCE_NOT_FOUND, "potts.v1.Issue projects/gone/issues/1",
             update(|i| i.name = text("GONE-1"));
         update_issue ISSUE_CLOSED, "projects/abc/issues/2",
             update(|i| { i.name = text("ABC-2"); i.priority = 1; });
@@ -317,6 +317,12 @@ fn read_issue_cases() -> Vec<Case> {
         list_issues FIELD_INVALID, "parent", ask!(ListIssuesRequest { parent: text("abc") });
         list_issues FIELD_INVALID, "page_size",
             ask!(ListIssuesRequest { parent: text("projects/abc"), page_size: -1 });
+        list_issues FIELD_INVALID, "order_by",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), order_by: text("tags") });
+        list_issues FIELD_TOO_LARGE, "filter",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), filter: " ".repeat(2049) });
+        list_issues FILTER_INVALID, "filter",
+            ask!(ListIssuesRequest { parent: text("projects/abc"), filter: text("light") });
         list_issues PAGE_TOKEN_INVALID, "page_token",
             ask!(ListIssuesRequest { parent: text("projects/abc"), page_token: text("x") });
         list_issues RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",

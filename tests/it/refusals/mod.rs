@@ -1,12 +1,16 @@
 //! Every refusal that the contract documents: its code, its reason, what it blames, and that it
 //! leaves nothing behind.
 
+#[macro_use]
 mod cases;
+mod remarks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use potts::proto::{
-    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason,
+    CloseIssueRequest, Comment, CreateCommentRequest, CreateIssueRequest, CreateReferenceRequest,
+    DeleteIssueRequest, DeleteProjectRequest, ErrorReason, Reference, reference,
 };
 
 use crate::support::{TestApp, told};
@@ -30,7 +34,22 @@ async fn busy() -> TestApp {
     app.issues().close_issue(close).await.unwrap();
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
+    remarks(&app).await;
     app
+}
+
+/// A comment and a reference on the open issue, and as many on the closed one as there may be.
+async fn remarks(app: &TestApp) {
+    let comment = Some(Comment { text: text("said"), ..Default::default() });
+    let say = CreateCommentRequest { parent: text("ABC-1"), comment, ..Default::default() };
+    app.issues().create_comment(say).await.unwrap();
+    let target = Some(reference::Target::Text(text("there")));
+    let reference = Some(Reference { target, ..Default::default() });
+    let point = CreateReferenceRequest { parent: text("ABC-1"), reference, ..Default::default() };
+    app.issues().create_reference(point.clone()).await.unwrap();
+    let point = CreateReferenceRequest { parent: text("ABC-2"), ..point };
+    let many = (0..200).map(|_| async { app.issues().create_reference(point.clone()).await });
+    join_all(many).await.into_iter().for_each(|made| drop(made.unwrap()));
 }
 
 /// Makes each call and compares what it is told; nothing is left behind by any.
@@ -76,6 +95,11 @@ async fn fields_of_issues_are_refused_as_documented() {
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_of_issues_are_refused_as_documented() {
     are_told(issue_verb_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_about_remarks_are_refused_as_documented() {
+    are_told(remarks::remark_cases()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,10 +190,13 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
     ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
+    ("*", "REQUEST_ID_REUSED", "retries.rs", "a_call_that_is_sent_again_happens_once"),
     ("Subscribe", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
     ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_AHEAD", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_EXPIRED", "subscribe.rs", "a_cursor_before_the_oldest_event_is_refused"),
+    ("Subscribe", "ACCESS_REVOKED", "visibility", "the_stream_of_who_is_disabled_ends_at_once"),
+    ("PublishEvents", "ROLE_REQUIRED", "visibility", "messages_are_published_by_workers"),
     ("Subscribe", "LIMIT_REACHED", "subscribe.rs", "a_caller_has_a_hundred_subscriptions"),
 ];
 
@@ -189,12 +216,20 @@ const OF_OTHER_WORKFLOWS: &[(&str, &str)] = &[("TransitionIssue", "TRANSITION_FO
 
 #[test]
 fn every_documented_refusal_is_provoked() {
-    let cases = [project_cases(), issue_field_cases(), issue_verb_cases(), event_cases()];
+    let cases = [
+        project_cases(),
+        issue_field_cases(),
+        issue_verb_cases(),
+        remarks::remark_cases(),
+        event_cases(),
+    ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [
         ("door.rs", include_str!("../door.rs")),
+        ("retries.rs", include_str!("../retries.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
+        ("visibility", include_str!("../visibility/mod.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
         let (_, source) = sources.iter().find(|(name, _)| name == file).unwrap();

@@ -1,8 +1,11 @@
 //! A running service on a database of its own, and clients that call it.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use potts::config::{Config, Flags};
+use potts::proto::actor_service_client::ActorServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::project_service_client::ProjectServiceClient;
@@ -50,7 +53,36 @@ pub struct TestApp {
     pub database: TestDatabase,
     pub server: Server,
     pub door: Door,
+    pub channel: Channel,
+    pub(super) tokens: Mutex<BTreeMap<String, String>>,
     _data: tempfile::TempDir,
+}
+
+/// What one caller calls.
+#[derive(Clone, Debug)]
+pub struct Clients(pub Door);
+
+impl Clients {
+    /// Who sends that token.
+    pub fn of(channel: &Channel, token: &str) -> Clients {
+        Clients(InterceptedService::new(channel.clone(), Bearer::of(token)))
+    }
+
+    pub fn projects(&self) -> ProjectServiceClient<Door> {
+        ProjectServiceClient::new(self.0.clone())
+    }
+
+    pub fn issues(&self) -> IssueServiceClient<Door> {
+        IssueServiceClient::new(self.0.clone())
+    }
+
+    pub fn events(&self) -> EventServiceClient<Door> {
+        EventServiceClient::new(self.0.clone())
+    }
+
+    pub fn actors(&self) -> ActorServiceClient<Door> {
+        ActorServiceClient::new(self.0.clone())
+    }
 }
 
 /// Settings of a test server, changed by `set`.
@@ -91,8 +123,8 @@ impl TestApp {
         let data = tempfile::tempdir().unwrap();
         let server = Server::start(config(&database, data.path(), set)).await.unwrap();
         let channel = channel(server.grpc_addr).await;
-        let door = InterceptedService::new(channel, Bearer::of(TOKEN));
-        TestApp { database, server, door, _data: data }
+        let Clients(door) = Clients::of(&channel, TOKEN);
+        TestApp { database, server, door, channel, tokens: Mutex::default(), _data: data }
     }
 
     /// Stops the service and keeps the database.
@@ -102,16 +134,25 @@ impl TestApp {
         database
     }
 
+    /// What root calls.
+    pub fn as_root(&self) -> Clients {
+        Clients(self.door.clone())
+    }
+
     pub fn projects(&self) -> ProjectServiceClient<Door> {
-        ProjectServiceClient::new(self.door.clone())
+        self.as_root().projects()
     }
 
     pub fn issues(&self) -> IssueServiceClient<Door> {
-        IssueServiceClient::new(self.door.clone())
+        self.as_root().issues()
     }
 
     pub fn events(&self) -> EventServiceClient<Door> {
-        EventServiceClient::new(self.door.clone())
+        self.as_root().events()
+    }
+
+    pub fn actors(&self) -> ActorServiceClient<Door> {
+        self.as_root().actors()
     }
 
     /// The project `projects/{id}`, created.

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod eventually;
+pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod programs;

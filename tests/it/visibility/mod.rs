@@ -1,24 +1,25 @@
 //! Nobody sees what is not theirs: hidden equals absent, wherever one may ask.
 
+mod calls;
 mod people;
 mod statements;
-
-use std::fmt::Debug;
 
 use potts::domain::audience::Audience;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::subscribe_request::Start;
+use potts::proto::workflow_service_client::WorkflowServiceClient;
 use potts::proto::{
-    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, Event, EventFilter, GetEventRequest,
-    GetIssueRequest, Issue, ListEventsRequest, ListIssuesRequest, PublishEventsRequest,
-    ReopenIssueRequest, SubscribeRequest, TransitionIssueRequest, UndeleteIssueRequest,
-    UpdateIssueRequest, cloudevents, transition_issue_request,
+    CreateIssueRequest, CreateIssueTypeRequest, CreateWorkflowRequest, Event, EventFilter,
+    GetEventRequest, GetIssueRequest, Issue, IssueKind, IssueType, ListEventsRequest,
+    ListIssuesRequest, PublishEventsRequest, StatusCategory, SubscribeRequest, Transition,
+    TransitionIssueRequest, UpdateIssueRequest, Workflow, cloudevents, transition_issue_request,
 };
-use tonic::{Code, Response, Status};
+use tonic::Code;
 
-use crate::support::app::{Door, Follower};
+use crate::support::app::{Clients, Door, Follower};
 use crate::support::{TestApp, TestDatabase, told};
+use calls::{but_for, told_of, told_of_far_end};
 use people::{append, change, group, member, person};
 
 /// `projects/abc` with an issue for `groups/dev` alone and one for everybody; `projects/def`.
@@ -42,51 +43,6 @@ async fn hide(app: &TestApp, project: &str, visible_to: &str) {
     app.database.sql().await.batch_execute(&sql).await.unwrap();
 }
 
-type Told = (Code, String, Vec<u8>);
-
-/// What a refused caller is told, byte for byte but for the name.
-fn but_for<T: Debug>(name: &str, answer: Result<Response<T>, Status>) -> Told {
-    let status = answer.expect_err("a refusal");
-    let message = status.message().replace(name, "NAME");
-    let details = status.details().to_vec();
-    let mut said = Vec::new();
-    let mut rest = &details[..];
-    while let Some(at) = rest.windows(name.len()).position(|window| window == name.as_bytes()) {
-        said.extend(&rest[..at]);
-        said.extend(b"NAME");
-        rest = &rest[at + name.len()..];
-    }
-    said.extend(rest);
-    (status.code(), message, said)
-}
-
-/// What every call that names an issue is told, by the name of the call.
-async fn told_of(door: &Door, name: &str) -> Vec<(&'static str, Told)> {
-    let mut issues = IssueServiceClient::new(door.clone());
-    let name_of = || name.to_owned();
-    let edited = Some(Issue { name: name_of(), title: "x".into(), ..Default::default() });
-    let update = UpdateIssueRequest { issue: edited, ..Default::default() };
-    let to = Some(transition_issue_request::Move::To("in_progress".into()));
-    let transition = TransitionIssueRequest { name: name_of(), r#move: to, ..Default::default() };
-    let close = CloseIssueRequest { name: name_of(), ..Default::default() };
-    let wrong = CloseIssueRequest { etag: "W/\"7\"".into(), ..close.clone() };
-    let delete = DeleteIssueRequest { name: name_of(), ..Default::default() };
-    let undelete = UndeleteIssueRequest { name: name_of(), ..Default::default() };
-    let reopen = ReopenIssueRequest { name: name_of(), ..Default::default() };
-    let dry = ReopenIssueRequest { validate_only: true, ..reopen.clone() };
-    vec![
-        ("get", but_for(name, issues.get_issue(GetIssueRequest { name: name_of() }).await)),
-        ("update", but_for(name, issues.update_issue(update).await)),
-        ("transition", but_for(name, issues.transition_issue(transition).await)),
-        ("close", but_for(name, issues.close_issue(close).await)),
-        ("close with a wrong etag", but_for(name, issues.close_issue(wrong).await)),
-        ("delete", but_for(name, issues.delete_issue(delete).await)),
-        ("undelete", but_for(name, issues.undelete_issue(undelete).await)),
-        ("reopen", but_for(name, issues.reopen_issue(reopen).await)),
-        ("reopen, dry", but_for(name, issues.reopen_issue(dry).await)),
-    ]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_issue_is_answered_as_an_absent_one() {
     let app = abc(&[]).await;
@@ -100,6 +56,8 @@ async fn a_hidden_issue_is_answered_as_an_absent_one() {
 
         assert_eq!(hidden, absent, "{role:?}");
         assert!(hidden.iter().all(|(_, (code, ..))| *code == Code::NotFound), "{hidden:?}");
+        let hidden = told_of_far_end(&door, "projects/abc/issues/1").await;
+        assert_eq!(hidden, told_of_far_end(&door, "projects/abc/issues/9").await, "{role:?}");
     }
 }
 
@@ -229,6 +187,101 @@ fn told_seqs(events: &[Event]) -> Vec<(i64, bool)> {
     events.iter().map(|event| (event.seq, event.hidden)).collect()
 }
 
+/// A type of issues whose status `sealed` is for `groups/dev` alone.
+async fn sealable(app: &TestApp) {
+    let mut client = WorkflowServiceClient::new(app.door.clone());
+    let status = |id: &str, category: StatusCategory, visible_to: &[&str]| potts::proto::Status {
+        id: id.into(),
+        category: category.into(),
+        visible_to: visible_to.iter().map(|name| (*name).to_owned()).collect(),
+        ..Default::default()
+    };
+    let transition = |from: &str, to: &str| Transition {
+        id: format!("{from}-{to}"),
+        from: vec![from.into()],
+        to: to.into(),
+        ..Default::default()
+    };
+    let workflow = Workflow {
+        initial_status: "open".into(),
+        statuses: vec![
+            status("open", StatusCategory::Todo, &[]),
+            status("sealed", StatusCategory::InProgress, &["groups/dev"]),
+            status("done", StatusCategory::Done, &[]),
+        ],
+        transitions: vec![transition("open", "sealed"), transition("sealed", "done")],
+        ..Default::default()
+    };
+    let create = CreateWorkflowRequest {
+        parent: "projects/abc".into(),
+        workflow_id: "sealable".into(),
+        workflow: Some(workflow),
+        ..Default::default()
+    };
+    client.create_workflow(create).await.unwrap();
+    let issue_type = IssueType {
+        kind: IssueKind::Bug.into(),
+        workflow: "sealable".into(),
+        ..Default::default()
+    };
+    let create = CreateIssueTypeRequest {
+        parent: "projects/abc".into(),
+        issue_type_id: "sealable".into(),
+        issue_type: Some(issue_type),
+        ..Default::default()
+    };
+    client.create_issue_type(create).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_for_some_alone_takes_the_issue_out_of_sight_and_back() {
+    let app = abc(&[]).await;
+    sealable(&app).await;
+    let door = person(&app, "ann", Some("VIEWER")).await;
+    let create = CreateIssueRequest {
+        parent: "projects/abc".into(),
+        issue: Some(Issue {
+            title: "Found".into(),
+            issue_type: "sealable".into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let name = app.issues().create_issue(create).await.unwrap().into_inner().issue.unwrap().name;
+    let start = SubscribeRequest { start: Some(Start::FromNow(true)), ..Default::default() };
+    let mut client = EventServiceClient::new(door.clone());
+    let mut live = Follower::new(client.subscribe(start).await.unwrap().into_inner());
+    let to = async |status: &str| {
+        let to = Some(transition_issue_request::Move::To(status.into()));
+        let request =
+            TransitionIssueRequest { name: name.clone(), r#move: to, ..Default::default() };
+        app.issues().transition_issue(request).await.unwrap();
+    };
+    let shown = async || {
+        let get = GetIssueRequest { name: name.clone() };
+        IssueServiceClient::new(door.clone()).get_issue(get).await.is_ok()
+    };
+
+    assert!(shown().await);
+    to("sealed").await;
+    let sealed = shown().await;
+    let edit = UpdateIssueRequest {
+        issue: Some(Issue { name: name.clone(), priority: 1, ..Default::default() }),
+        ..Default::default()
+    };
+    app.issues().update_issue(edit).await.unwrap();
+    to("done").await;
+
+    assert!(!sealed && shown().await);
+    let seen = live.events(3).await;
+    let told: Vec<_> = seen.iter().map(|event| (event.r#type.as_str(), event.hidden)).collect();
+    let done = [("issue.transitioned", false), ("issue.closed", false)];
+    assert_eq!(told, [("issue.transitioned", true), done[0], done[1]]);
+    assert_eq!(seen[0].subject, name);
+    assert!(seen[0].before.is_some() && seen[0].after.is_none() && seen[0].data.is_none());
+    assert_eq!(seen[1].seq, seen[0].seq + 2, "what happened out of sight is not told");
+}
+
 /// Goal: the move that takes an issue out of sight is told as such, what follows is not told, live
 /// and from the log alike.
 #[tokio::test(flavor = "multi_thread")]
@@ -263,9 +316,7 @@ async fn what_goes_out_of_sight_is_told_once_and_without_what_it_became() {
     assert!(!listed.iter().any(|event| event.project == "projects/def"));
     // From the log of a server that remembers nothing.
     let restarted = TestApp::on(app.stop().await, &[]).await;
-    let channel = crate::support::app::channel(restarted.server.grpc_addr).await;
-    let bearer = crate::support::app::Bearer::of(&format!("potts_{:x<43}", "ann"));
-    let door = tonic::service::interceptor::InterceptedService::new(channel, bearer);
+    let Clients(door) = Clients::of(&restarted.channel, &format!("potts_{:x<43}", "ann"));
     assert_eq!(followed(&door).await, listed);
     let mut client = EventServiceClient::new(door);
     let mut get = async |seq: i64| {

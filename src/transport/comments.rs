@@ -1,0 +1,193 @@
+//! Comments: the calls of `potts.v1.IssueService` that are about them.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use tonic::{Request, Response};
+
+use super::auth::{Admitted, Caller, admit, admit_write};
+use super::decode::{etag, page_size};
+use super::door::{Written, expected, fit, respond};
+use super::issue_service::Issues;
+use super::mask::paths;
+use super::page_token::{List, number_key, number_of};
+use crate::domain::command::Verb;
+use crate::domain::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
+use crate::domain::error::{Error, Result, not_found, required};
+use crate::domain::name::{CommentName, CommentParent};
+use crate::ledger::Answer;
+use crate::proto::{self, well_known::to_timestamp};
+
+/// What every write of a comment answers.
+struct Outcome {
+    comment: Option<proto::Comment>,
+    changed: bool,
+    cursor: String,
+    replayed: bool,
+}
+
+fn encode(comment: &Comment) -> proto::Comment {
+    let Comment { name, uid, version, created_at, updated_at, creator, text, edited_at } = comment;
+    proto::Comment {
+        name: name.to_string(),
+        uid: uid.to_string(),
+        etag: crate::domain::etag::of(*version),
+        create_time: Some(to_timestamp(*created_at)),
+        update_time: Some(to_timestamp(*updated_at)),
+        creator: creator.to_string(),
+        text: text.clone(),
+        edit_time: edited_at.map(to_timestamp),
+    }
+}
+
+/// A comment that was decided and not written: without what the server would have given it.
+fn encode_to_be(comment: &Comment) -> proto::Comment {
+    proto::Comment {
+        name: String::new(),
+        uid: String::new(),
+        etag: String::new(),
+        create_time: None,
+        update_time: None,
+        ..encode(comment)
+    }
+}
+
+impl TryFrom<proto::CreateCommentRequest> for CreateComment {
+    type Error = Error;
+
+    fn try_from(request: proto::CreateCommentRequest) -> Result<CreateComment> {
+        let proto::CreateCommentRequest { parent, comment, request_id: _, validate_only: _ } =
+            request;
+        let parent = CommentParent::parse("parent", &parent)?;
+        let comment = comment.ok_or_else(|| required("comment"))?;
+        Ok(CreateComment { parent, text: comment.text })
+    }
+}
+
+impl TryFrom<proto::UpdateCommentRequest> for UpdateComment {
+    type Error = Error;
+
+    fn try_from(request: proto::UpdateCommentRequest) -> Result<UpdateComment> {
+        let proto::UpdateCommentRequest { comment, update_mask, request_id: _, validate_only: _ } =
+            request;
+        let comment = comment.ok_or_else(|| required("comment"))?;
+        let name = CommentName::parse("comment.name", &comment.name)?;
+        let set = ["name", "uid", "etag", "create_time", "update_time", "creator", "edit_time"];
+        let meant = paths(update_mask, &["text"], &set, |_| !comment.text.is_empty())?;
+        let text = meant.contains("text").then_some(comment.text);
+        Ok(UpdateComment { name, etag: etag(comment.etag), text })
+    }
+}
+
+impl TryFrom<proto::DeleteCommentRequest> for DeleteComment {
+    type Error = Error;
+
+    fn try_from(request: proto::DeleteCommentRequest) -> Result<DeleteComment> {
+        let proto::DeleteCommentRequest { name, etag, request_id: _, validate_only: _ } = request;
+        let name = CommentName::parse("name", &name)?;
+        Ok(DeleteComment { name, etag: super::decode::etag(etag) })
+    }
+}
+
+impl Issues {
+    async fn write_comment(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+        let verb = verb.into();
+        let creates = matches!(verb, Verb::CreateComment(_));
+        let deletes = matches!(verb, Verb::DeleteComment(_));
+        let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
+        let (comment, replayed) = match answer {
+            Answer::Resource(resource) => {
+                let comment: Arc<Comment> = expected("a comment", resource)?;
+                match creates && admitted.validate_only {
+                    true => (encode_to_be(&comment), false),
+                    false => (encode(&comment), false),
+                }
+            }
+            Answer::Replayed(name) if deletes => {
+                (proto::Comment { name, ..Default::default() }, true)
+            }
+            Answer::Replayed(name) => {
+                let name = CommentName::parse("name", &name)
+                    .map_err(|error| Error::Internal(error.into()))?;
+                self.door.visible_issue(&admitted.caller, name.parent.issue()).await?;
+                (encode(&self.stored_comment(&admitted.caller, &name).await?), true)
+            }
+        };
+        Ok(Outcome { comment: Some(comment), changed, cursor, replayed })
+    }
+
+    async fn stored_comment(&self, caller: &Caller, name: &CommentName) -> Result<Comment> {
+        let deadline = caller.deadline;
+        let found = deadline.read(Box::pin(self.door.store.comment(name, deadline.0))).await?;
+        found.ok_or_else(|| not_found(name))
+    }
+
+    pub(super) async fn comment_created(
+        &self,
+        request: Request<proto::CreateCommentRequest>,
+    ) -> Result<Response<proto::CreateCommentResponse>> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = CreateComment::try_from(message)?;
+        let Outcome { comment, changed, cursor, replayed } =
+            self.write_comment(&admitted, verb).await?;
+        Ok(respond(proto::CreateCommentResponse { comment, changed, cursor }, replayed))
+    }
+
+    pub(super) async fn comment_got(
+        &self,
+        request: Request<proto::GetCommentRequest>,
+    ) -> Result<Response<proto::GetCommentResponse>> {
+        let caller = admit(&self.door.access, &request).await?;
+        let name = CommentName::parse("name", &request.into_inner().name)?;
+        self.live(&caller, name.parent.issue()).await?;
+        let comment = Some(encode(&self.stored_comment(&caller, &name).await?));
+        Ok(Response::new(proto::GetCommentResponse { comment }))
+    }
+
+    pub(super) async fn comments_listed(
+        &self,
+        request: Request<proto::ListCommentsRequest>,
+    ) -> Result<Response<proto::ListCommentsResponse>> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListCommentsRequest { parent, page_size: size, page_token } =
+            request.into_inner();
+        let parent = CommentParent::parse("parent", &parent)?;
+        let size = page_size(size)?;
+        let list = List::of("ListComments", caller.name.as_str()).with(parent.to_string());
+        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?.unwrap_or(0);
+        self.live(&caller, parent.issue()).await?;
+        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let deadline = caller.deadline;
+        let reading = self.door.store.comments(&parent, after, limit, deadline.0);
+        let rows = deadline.read(Box::pin(reading)).await?;
+        let rows = rows.iter().map(|row| (row.name.number, encode(row))).collect();
+        let (rows, more) = fit(rows, size, |(_, comment)| comment.encoded_len());
+        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
+        let next_page_token =
+            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
+        let comments = rows.into_iter().map(|(_, comment)| comment).collect();
+        Ok(Response::new(proto::ListCommentsResponse { comments, next_page_token }))
+    }
+
+    pub(super) async fn comment_updated(
+        &self,
+        request: Request<proto::UpdateCommentRequest>,
+    ) -> Result<Response<proto::UpdateCommentResponse>> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = UpdateComment::try_from(message)?;
+        let Outcome { comment, changed, cursor, replayed } =
+            self.write_comment(&admitted, verb).await?;
+        Ok(respond(proto::UpdateCommentResponse { comment, changed, cursor }, replayed))
+    }
+
+    pub(super) async fn comment_deleted(
+        &self,
+        request: Request<proto::DeleteCommentRequest>,
+    ) -> Result<Response<proto::DeleteCommentResponse>> {
+        let (admitted, message) = admit_write(&self.door.access, request).await?;
+        let verb = DeleteComment::try_from(message)?;
+        let Outcome { comment, changed, cursor, replayed } =
+            self.write_comment(&admitted, verb).await?;
+        Ok(respond(proto::DeleteCommentResponse { comment, changed, cursor }, replayed))
+    }
+}

@@ -1,0 +1,247 @@
+//! The methods of the service: three kinds, alike but for their messages.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response};
+
+use super::decode;
+use super::encode::{Sent, configuration, configuration_to_be};
+use crate::domain::command::Verb;
+use crate::domain::configuration::{
+    Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
+    DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow, built_in,
+};
+use crate::domain::error::{Error, Result, not_found};
+use crate::domain::name::{ConfigurationName, Id, ProjectId};
+use crate::ledger::Answer;
+use crate::proto::{self, workflow_service_server::WorkflowService};
+use crate::transport::auth::{Admitted, Caller, admit, admit_write};
+use crate::transport::decode::page_size;
+use crate::transport::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
+use crate::transport::page_token::{List, wrong};
+
+/// Keeps configuration.
+#[derive(Debug)]
+pub(in crate::transport) struct Configurations {
+    pub door: Door,
+}
+
+/// What every write of configuration answers.
+struct Outcome<T> {
+    sent: Option<T>,
+    changed: bool,
+    cursor: String,
+    replayed: bool,
+}
+
+/// A page of configuration.
+struct Page<T> {
+    items: Vec<T>,
+    next_page_token: String,
+    cursor: String,
+}
+
+fn other_kind() -> Error {
+    Error::Internal(anyhow::anyhow!("configuration is of another kind than its name says"))
+}
+
+impl Configurations {
+    async fn write<T: Sent>(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+        creates: bool,
+    ) -> Result<Outcome<T>> {
+        let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
+        let (sent, replayed) = match answer {
+            Answer::Resource(resource) => {
+                let new: Arc<Configuration> = expected("configuration", resource)?;
+                match creates {
+                    true if admitted.validate_only => (configuration_to_be(&new), false),
+                    true | false => (configuration(&new), false),
+                }
+            }
+            Answer::Replayed(name) => {
+                let name = ConfigurationName::parse("name", T::KIND, &name)
+                    .map_err(|error| Error::Internal(error.into()))?;
+                let known = self.find(&admitted.caller, &name).await?;
+                (configuration(&known.ok_or_else(|| not_found(&name))?), true)
+            }
+        };
+        Ok(Outcome { sent: Some(sent.ok_or_else(other_kind)?), changed, cursor, replayed })
+    }
+
+    /// The newest revision, also of what is deleted.
+    async fn find(
+        &self,
+        caller: &Caller,
+        name: &ConfigurationName,
+    ) -> Result<Option<Configuration>> {
+        let deadline = caller.deadline;
+        deadline.read(Box::pin(self.door.store.configuration(name, deadline.0))).await
+    }
+
+    async fn get<T: Sent>(&self, caller: &Caller, name: &str) -> Result<T> {
+        let name = decode::name("name", T::KIND, name)?;
+        self.door.live_project(caller, &name.project).await.map_err(|error| match error {
+            // Hidden equals absent: the name that was asked is all that is said.
+            Error::NotFound { .. } => not_found(&name),
+            other => other,
+        })?;
+        let sent = match built_in::configuration(&name) {
+            Some(built_in) => configuration(&built_in),
+            None => {
+                let found = self.find(caller, &name).await?;
+                let found = found.filter(|found| found.deleted_at.is_none());
+                configuration(&found.ok_or_else(|| not_found(&name))?)
+            }
+        };
+        sent.ok_or_else(other_kind)
+    }
+
+    async fn list<T: Sent>(
+        &self,
+        caller: &Caller,
+        parent: &str,
+        size: i32,
+        page_token: &str,
+    ) -> Result<Page<T>> {
+        let project = ProjectId::parse_name("parent", parent)?;
+        let size = page_size(size)?;
+        let list = List::of("ListConfigurations", caller.name.as_str());
+        let list = list.with(project.as_str()).with(T::KIND.collection());
+        let after = list.key(page_token)?.map(|key| id_of(&key)).transpose()?;
+        self.door.live_project(caller, &project).await?;
+
+        let known_head = after.is_none().then(|| self.door.hub.head().seq);
+        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let (deadline, after) = (caller.deadline, after.as_ref().map_or("", Id::as_str));
+        let store = &self.door.store;
+        let reading = store.configurations(&project, T::KIND, after, limit, known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+
+        // No id is both: what is built in cannot be created.
+        let built_in = built_in::configurations(&project, T::KIND);
+        let built_in = built_in.filter(|known| known.name.id.as_str() > after);
+        let own = listed.rows.into_iter().map(std::sync::Arc::new);
+        let mut all: Vec<_> = own.chain(built_in).collect();
+        all.sort_by(|a, b| a.name.id.cmp(&b.name.id));
+        let encode = |one: std::sync::Arc<Configuration>| Some((configuration(&one)?, one));
+        let all = all.into_iter().filter_map(encode).collect();
+        let (all, more) = fit(all, size, |(sent, _): &(T, _)| sent.encoded_len());
+        let last = all.last().map(|(_, one)| one.name.id.clone()).filter(|_| more);
+        let token = last.map(|id| list.token(id.as_str().as_bytes()));
+        Ok(Page {
+            items: all.into_iter().map(|(sent, _)| sent).collect(),
+            next_page_token: token.unwrap_or_default(),
+            cursor: listed.log.map(end_cursor).unwrap_or_default(),
+        })
+    }
+}
+
+/// The id that a page token ends with.
+fn id_of(key: &[u8]) -> Result<Id> {
+    let id = str::from_utf8(key).map_err(|_| wrong())?;
+    Id::parse("page_token", id).map_err(|_| wrong())
+}
+
+/// Carries a write out and answers it.
+macro_rules! answer_write {
+    ($self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident) => {{
+        let Outcome { sent: $field, changed, cursor, replayed } =
+            $self.write(&$admitted, $verb, $creates).await?;
+        Ok(respond(proto::$response { $field, changed, cursor }, replayed))
+    }};
+}
+
+/// The five methods of each kind. They are written into the one implementation of the service.
+macro_rules! methods {
+    ($(
+        $field:ident, $id:ident, $all:ident, $message:ident:
+        $create:ident $create_request:ident $create_response:ident $create_verb:ident,
+        $get:ident $get_request:ident $get_response:ident,
+        $list:ident $list_request:ident $list_response:ident,
+        $update:ident $update_request:ident $update_response:ident $update_verb:ident $($more:ident)?,
+        $delete:ident $delete_request:ident $delete_response:ident $delete_verb:ident;
+    )*) => {
+        #[tonic::async_trait]
+        impl WorkflowService for Configurations {$(
+            async fn $create(
+                &self,
+                request: Request<proto::$create_request>,
+            ) -> Reply<proto::$create_response> {
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
+                let proto::$create_request {
+                    parent, $id, $field, request_id: _, validate_only: _,
+                } = message;
+                let verb = $create_verb(decode::create(&parent, &$id, $field)?);
+                answer_write!(self, admitted, verb, true, $create_response, $field)
+            }
+
+            async fn $get(
+                &self,
+                request: Request<proto::$get_request>,
+            ) -> Reply<proto::$get_response> {
+                let caller = admit(&self.door.access, &request).await?;
+                let proto::$get_request { name } = request.into_inner();
+                let $field = Some(self.get(&caller, &name).await?);
+                Ok(Response::new(proto::$get_response { $field }))
+            }
+
+            async fn $list(
+                &self,
+                request: Request<proto::$list_request>,
+            ) -> Reply<proto::$list_response> {
+                let caller = admit(&self.door.access, &request).await?;
+                let proto::$list_request { parent, page_size, page_token } = request.into_inner();
+                let Page { items: $all, next_page_token, cursor } =
+                    self.list(&caller, &parent, page_size, &page_token).await?;
+                Ok(Response::new(proto::$list_response { $all, next_page_token, cursor }))
+            }
+
+            async fn $update(
+                &self,
+                request: Request<proto::$update_request>,
+            ) -> Reply<proto::$update_response> {
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
+                let proto::$update_request {
+                    $field, update_mask, request_id: _, validate_only: _, $($more)?
+                } = message;
+                let update = decode::update($field, update_mask)?;
+                $(let update = crate::domain::configuration::Update { $more, ..update };)?
+                answer_write!(self, admitted, $update_verb(update), false, $update_response, $field)
+            }
+
+            async fn $delete(
+                &self,
+                request: Request<proto::$delete_request>,
+            ) -> Reply<proto::$delete_response> {
+                let (admitted, message) = admit_write(&self.door.access, request).await?;
+                let proto::$delete_request { name, etag, request_id: _, validate_only: _ } = message;
+                let verb = $delete_verb(decode::delete(proto::$message::KIND, &name, etag)?);
+                answer_write!(self, admitted, verb, false, $delete_response, $field)
+            }
+        )*}
+    };
+}
+
+methods! {
+    workflow, workflow_id, workflows, Workflow:
+        create_workflow CreateWorkflowRequest CreateWorkflowResponse CreateWorkflow,
+        get_workflow GetWorkflowRequest GetWorkflowResponse,
+        list_workflows ListWorkflowsRequest ListWorkflowsResponse,
+        update_workflow UpdateWorkflowRequest UpdateWorkflowResponse UpdateWorkflow status_mapping,
+        delete_workflow DeleteWorkflowRequest DeleteWorkflowResponse DeleteWorkflow;
+    issue_type, issue_type_id, issue_types, IssueType:
+        create_issue_type CreateIssueTypeRequest CreateIssueTypeResponse CreateIssueType,
+        get_issue_type GetIssueTypeRequest GetIssueTypeResponse,
+        list_issue_types ListIssueTypesRequest ListIssueTypesResponse,
+        update_issue_type UpdateIssueTypeRequest UpdateIssueTypeResponse UpdateIssueType,
+        delete_issue_type DeleteIssueTypeRequest DeleteIssueTypeResponse DeleteIssueType;
+    action_type, action_type_id, action_types, ActionType:
+        create_action_type CreateActionTypeRequest CreateActionTypeResponse CreateActionType,
+        get_action_type GetActionTypeRequest GetActionTypeResponse,
+        list_action_types ListActionTypesRequest ListActionTypesResponse,
+        update_action_type UpdateActionTypeRequest UpdateActionTypeResponse UpdateActionType,
+        delete_action_type DeleteActionTypeRequest DeleteActionTypeResponse DeleteActionType;
+}
