@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::connect::{Connector, Purpose};
 use super::error::{Fault, Result};
 use super::log::{self, Append};
+use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
@@ -26,10 +27,10 @@ use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
 use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
+use crate::domain::reader::View;
 use crate::domain::working_set::{Changes, Noun, Rows};
 
 prepared!(Now() -> Timestamptz, "select potts_now()");
@@ -201,7 +202,8 @@ impl Tx<'_> {
 
     /// The id of an event, if the log still has it.
     pub async fn event_id(&mut self, seq: Seq) -> Result<Option<Uuid>> {
-        let rows = log::page(self.conn(), Seq(seq.0 - 1), seq, &EventFilter::default(), 1).await?;
+        let stretch = Stretch::one(seq);
+        let rows = log_page::page(self.conn(), stretch, &View::of_everything()).await?;
         Ok(rows.into_iter().next().map(|row| row.event_id))
     }
 

@@ -33,3 +33,4 @@ mod store;
 mod subscribe;
 mod support;
 mod tour;
+mod visibility;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use potts::domain::audience::Audience;
 use potts::domain::event::Seq;
 use potts::store::{
     Append, Connections, Connector, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
@@ -165,6 +166,7 @@ async fn an_append_locks_few_of_fifty_partitions() {
         kind: "project.updated",
         class: 0,
         ends_command: true,
+        audience: Audience::everybody(),
         body: Default::default(),
     };
 

@@ -4,24 +4,24 @@
 #[macro_use]
 mod cases;
 mod configuration;
-mod remarks;
 mod people;
+mod remarks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use potts::proto::{
     CloseIssueRequest, Comment, CreateCommentRequest, CreateGroupRequest, CreateIssueRequest,
-    CreateReferenceRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason, Group, Reference,
-    Role, reference,
+    CreateReferenceRequest, DeleteIssueRequest, DeleteProjectRequest, ErrorReason, Group,
+    Reference, Role, reference,
 };
 
 use crate::support::{TestApp, told};
 use cases::{
     Case, USED, create, event_cases, issue_field_cases, issue_verb_cases, project_cases, text,
 };
-use people::{actor_cases, group_cases, member_cases};
 use configuration::{configuration_cases, configure};
+use people::{actor_cases, group_cases, member_cases};
 
 /// A project with an open issue, a closed, a deleted and one that moves; and a deleted project.
 async fn busy() -> TestApp {
@@ -237,6 +237,8 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_AHEAD", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_EXPIRED", "subscribe.rs", "a_cursor_before_the_oldest_event_is_refused"),
+    ("Subscribe", "ACCESS_REVOKED", "visibility", "the_stream_of_who_is_disabled_ends_at_once"),
+    ("PublishEvents", "ROLE_REQUIRED", "visibility", "messages_are_published_by_workers"),
     ("Subscribe", "LIMIT_REACHED", "subscribe.rs", "a_caller_has_a_hundred_subscriptions"),
 ];
 
@@ -274,6 +276,7 @@ fn every_documented_refusal_is_provoked() {
         ("retries.rs", include_str!("../retries.rs")),
         ("roles.rs", include_str!("../roles.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
+        ("visibility", include_str!("../visibility/mod.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
         let (_, source) = sources.iter().find(|(name, _)| name == file).unwrap();
