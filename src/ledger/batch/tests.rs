@@ -1,5 +1,6 @@
 //! Batches against a database in memory: however commands are cut into batches, the same happens.
 
+mod actions;
 mod asks;
 mod work;
 
@@ -36,6 +37,7 @@ struct Database {
     projects: BTreeMap<ProjectId, Project>,
     configurations: BTreeMap<(ConfigurationName, i64), Configuration>,
     issues: BTreeMap<IssueName, Issue>,
+    actions: BTreeMap<crate::domain::name::ActionName, crate::domain::action::Action>,
     relations: BTreeMap<RelationName, Relation>,
     comments: BTreeMap<crate::domain::name::CommentName, crate::domain::comment::Comment>,
     references: BTreeMap<crate::domain::name::ReferenceName, crate::domain::reference::Reference>,
@@ -64,11 +66,14 @@ impl Database {
             projects: rows(&self.projects, &footprint.projects),
             configurations: rows(&self.configurations, &footprint.configurations),
             issues: rows(&self.issues, &footprint.issues),
+            actions: rows(&self.actions, &footprint.actions),
+            attempts: Rows::default(),
             relations: rows(&self.relations, &footprint.relations),
             comments: rows(&self.comments, &footprint.comments),
             references: rows(&self.references, &footprint.references),
             messages: rows(&self.messages, &footprint.messages),
             usage: BTreeMap::new(),
+            drawn: self.drawn(footprint),
         }
     }
 
@@ -78,6 +83,7 @@ impl Database {
         store(&mut self.projects, &rows.projects);
         store(&mut self.configurations, &rows.configurations);
         store(&mut self.issues, &rows.issues);
+        store(&mut self.actions, &rows.actions);
         store(&mut self.relations, &rows.relations);
         store(&mut self.comments, &rows.comments);
         store(&mut self.references, &rows.references);
