@@ -21,7 +21,7 @@ use crate::domain::issue::{
     UndeleteIssue, UpdateIssue,
 };
 use crate::domain::message::{KnownMessage, ReceiveMessage};
-use crate::domain::name::{IssueName, ProjectId, RelationName};
+use crate::domain::name::{ConfigurationName, IssueName, ProjectId, RelationName};
 use crate::domain::people::Standing;
 use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
 use crate::domain::relation::Relation;

@@ -37,15 +37,14 @@ impl Database {
     /// What can be drawn, as the store draws it, where everybody may do everything.
     pub fn drawn(&self, footprint: &Footprint) -> BTreeMap<Draw, Vec<ActionName>> {
         let draw = |(draw, take): (&Draw, usize)| {
-            let mut ready: Vec<_> =
-                self.actions.values().filter_map(|action| match &action.place {
-                    Place::Ready(ready) => {
-                        let rank = ready.ready_ms + i64::from(ready.line.level) * 60_000;
-                        Some((rank, action.uid, action.name.clone()))
-                    }
-                    Place::Waiting(_) | Place::Leased(_) | Place::Ended(_) => None,
-                });
-            let mut ready: Vec<_> = ready.by_ref().collect();
+            let place = |action: &Action| match &action.place {
+                Place::Ready(ready) => {
+                    let rank = ready.ready_ms + i64::from(ready.line.level) * 60_000;
+                    Some((rank, action.uid, action.name.clone()))
+                }
+                Place::Waiting(_) | Place::Leased(_) | Place::Ended(_) => None,
+            };
+            let mut ready: Vec<_> = self.actions.values().filter_map(place).collect();
             ready.sort();
             let names = ready.into_iter().map(|(_, _, name)| name).take(take);
             (draw.clone(), names.collect())
