@@ -7,6 +7,7 @@
     reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
+mod action_rows;
 mod command_line;
 mod configuration;
 mod door;
