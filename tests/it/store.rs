@@ -22,6 +22,8 @@ async fn filled() -> TestDatabase {
     let database = TestDatabase::new().await;
     store(&database).keep_partitions(Seq(0)).await.unwrap();
     let fill = "
+        insert into definition_versions select 'q' || n, 'project', 1
+          from generate_series(1, 100) n;
         analyze;
         insert into projects (id, uid, version, created_at, updated_at, creator, display_name)
         select 'p' || n, gen_random_uuid(), 1, now(), now(), 'actors/root', 'P'

@@ -288,7 +288,7 @@ fn update_issue_cases() -> Vec<Case> {
         update_issue RESOURCE_NOT_FOUND, NOBODY, update(|i| i.name = text("abc-9"));
         update_issue RESOURCE_NOT_FOUND, "potts.v1.Issue projects/abc/issues/3",
             update(|i| i.name = text("ABC-3"));
-        update_issue RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",
+        update_issue RESOURCE_NOT_FOUND, "potts.v1.Issue projects/gone/issues/1",
             update(|i| i.name = text("GONE-1"));
         update_issue ISSUE_CLOSED, "projects/abc/issues/2",
             update(|i| { i.name = text("ABC-2"); i.priority = 1; });
