@@ -10,6 +10,7 @@ mod canned;
 mod client;
 mod completions;
 mod database;
+mod described;
 mod event;
 mod failure;
 mod group;
@@ -117,6 +118,15 @@ pub enum Caller {
     Member(member::Member),
     /// Read the log of events.
     Event(event::Event),
+    /// Make projects, people and configuration as files describe them.
+    #[command(after_help = described::apply::EXAMPLES)]
+    Apply(described::apply::Apply),
+    /// Create, read and change workflows.
+    Workflow(described::verbs::Configuration),
+    /// Create, read and change issue types.
+    IssueType(described::verbs::Configuration),
+    /// Create, read and change action types.
+    ActionType(described::verbs::Configuration),
     /// Print the completions of a shell.
     Completions(completions::Completions),
 }
@@ -175,6 +185,10 @@ impl Caller {
             Caller::Group(verb) => Box::pin(verb.run(output)).await,
             Caller::Member(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
+            Caller::Apply(verb) => Box::pin(verb.run(output)).await,
+            Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,
+            Caller::IssueType(verb) => Box::pin(verb.run_issue_type(output)).await,
+            Caller::ActionType(verb) => Box::pin(verb.run_action_type(output)).await,
             Caller::Completions(verb) => verb.run(output),
         }
     }

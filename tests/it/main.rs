@@ -8,6 +8,7 @@
 )]
 
 mod action_rows;
+mod apply;
 mod command_line;
 mod configuration;
 mod door;
