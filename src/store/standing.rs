@@ -75,7 +75,7 @@ mod tests {
             let ids = ["abc", "klm", "xyz"];
             let projects = given.iter().map(|(n, _)| ids[*n].to_owned()).collect();
             let roles = given.iter().map(|(_, role)| role.as_str().to_owned()).collect();
-            let row = ("actors/ann".to_owned(), true, false, Vec::new(), projects, roles);
+            let row = ("actors/ann".to_owned(), true, true, false, Vec::new(), projects, roles);
 
             let standing = standing(row);
 

@@ -5,6 +5,7 @@
 mod cases;
 mod configuration;
 mod people;
+mod relations;
 mod remarks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,7 @@ async fn busy() -> TestApp {
     configure(&app).await;
     remarks(&app).await;
     people(&app).await;
+    relations::prepare(&app).await;
     app
 }
 
@@ -137,6 +139,11 @@ async fn calls_about_members_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_trees_and_relations_are_refused_as_documented() {
+    are_told(relations::relation_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
@@ -225,6 +232,9 @@ fn documented() -> BTreeMap<(String, String), String> {
     documented
 }
 
+/// What asks for parameters and conditions.
+const ASKED: &str = "a_transition_needs_its_parameters_and_its_condition";
+
 /// What is documented and no row above provokes: for which RPC, why not, and the file and the test
 /// that do.
 const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
@@ -233,6 +243,26 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
     ("*", "REQUEST_ID_REUSED", "retries.rs", "a_call_that_is_sent_again_happens_once"),
+    ("*", "SCHEMA_VIOLATION", "issue_workflows.rs", "parameters_keep_the_schema_of_the_type"),
+    ("TransitionIssue", "TRANSITION_FORBIDDEN", "issue_workflows.rs", ASKED),
+    ("CloseIssue", "TRANSITION_FORBIDDEN", "issue_workflows.rs", ASKED),
+    ("TransitionIssue", "FIELDS_MISSING", "issue_workflows.rs", ASKED),
+    ("TransitionIssue", "CONDITION_FALSE", "issue_workflows.rs", ASKED),
+    ("TransitionIssue", "ISSUE_BLOCKED", "issue_workflows.rs", "an_open_blocker_holds_an_issue"),
+    (
+        "TransitionIssue",
+        "NOT_PERFORMER",
+        "issue_workflows.rs",
+        "a_transition_may_be_for_certain_groups",
+    ),
+    (
+        "AssignIssue",
+        "ROLE_REQUIRED",
+        "issue_trees.rs",
+        "a_worker_takes_an_issue_and_gives_none_away",
+    ),
+    ("CreateIssueRelation", "LIMIT_REACHED", "relations.rs", "an_issue_has_500_relations"),
+    ("CloseIssue", "LIMIT_REACHED", "relations.rs", "an_issue_has_500_relations"),
     ("Subscribe", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
     ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_AHEAD", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
@@ -252,10 +282,6 @@ const FAULTS: &[&str] = &[
     "INTERNAL",
 ];
 
-/// What the built-in workflow cannot provoke: a transition leads from each of its open statuses to
-/// every other one. `domain/issue` decides it for workflows that are not so.
-const OF_OTHER_WORKFLOWS: &[(&str, &str)] = &[("TransitionIssue", "TRANSITION_FORBIDDEN")];
-
 #[test]
 fn every_documented_refusal_is_provoked() {
     let cases = [
@@ -263,6 +289,7 @@ fn every_documented_refusal_is_provoked() {
         issue_field_cases(),
         issue_verb_cases(),
         remarks::remark_cases(),
+        relations::relation_cases(),
         event_cases(),
         actor_cases(),
         group_cases(),
@@ -273,6 +300,9 @@ fn every_documented_refusal_is_provoked() {
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [
         ("door.rs", include_str!("../door.rs")),
+        ("issue_trees.rs", include_str!("../issue_trees.rs")),
+        ("issue_workflows.rs", include_str!("../issue_workflows.rs")),
+        ("relations.rs", include_str!("../relations.rs")),
         ("retries.rs", include_str!("../retries.rs")),
         ("roles.rs", include_str!("../roles.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
@@ -291,7 +321,6 @@ fn every_documented_refusal_is_provoked() {
                 ELSEWHERE.iter().any(|(of, what, ..)| (*of == "*" || of == rpc) && what == reason);
             !elsewhere
                 && !FAULTS.contains(&reason.as_str())
-                && !OF_OTHER_WORKFLOWS.contains(&(rpc, reason))
                 && !provoked.contains(&(rpc.clone(), reason.clone()))
         })
         .collect();
