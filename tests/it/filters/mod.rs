@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use potts::domain::issue::{FIELDS, Issue};
 use potts::domain::name::ProjectId;
-use potts::domain::reader::Reader;
 use potts::domain::query::{Filter, Order, Scalar, Sort, holds};
+use potts::domain::reader::Reader;
 use potts::proto::{ListIssuesRequest, ListIssuesResponse};
 use potts::store::{Connections, Connector, IssueList, Store};
 use proptest::strategy::{Strategy, ValueTree as _};

@@ -107,10 +107,8 @@ async fn told_of_what_belongs_to(door: &Door, name: &str) -> Vec<(&'static str, 
         relation: Some(relation),
         ..Default::default()
     };
-    let part = DeleteIssueRelationRequest {
-        name: format!("{name}/relations/1"),
-        ..Default::default()
-    };
+    let part =
+        DeleteIssueRelationRequest { name: format!("{name}/relations/1"), ..Default::default() };
     let related = ListIssueRelationsRequest { parent: parent(), ..Default::default() };
     let get_comment = GetCommentRequest { name: comment() };
     let get_reference = GetReferenceRequest { name: reference() };
@@ -155,4 +153,3 @@ pub async fn told_of_far_end(door: &Door, name: &str) -> Vec<(&'static str, Told
         ("relate to", but_for(name, issues.create_issue_relation(relate).await)),
     ]
 }
-
