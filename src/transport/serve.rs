@@ -104,8 +104,7 @@ pub async fn serve(
         ledger,
         hub,
         store,
-        access: access.knowing(directory.clone()),
-        directory,
+        access: access.knowing(directory),
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
