@@ -58,7 +58,7 @@ fn secret(text: &str) -> Result<SecretString, String> {
 }
 
 /// Reads a length of time: a number of seconds, or one with its unit.
-fn span(text: &str) -> Result<Duration, String> {
+pub fn span(text: &str) -> Result<Duration, String> {
     let span = match text.parse::<u32>() {
         Ok(seconds) => Duration::from_secs(seconds.into()),
         Err(_) => {
@@ -142,7 +142,7 @@ impl Client {
         WorkflowServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
-    /// People.
+    /// Actors, groups and credentials.
     pub fn actors(&self) -> ActorServiceClient<Wire> {
         ActorServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }

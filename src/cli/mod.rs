@@ -3,6 +3,7 @@
 //! The client verbs speak gRPC as any client does; they know nothing that the contract does not
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
+mod actor;
 mod backoff;
 #[cfg(test)]
 mod canned;
@@ -12,14 +13,18 @@ mod database;
 mod described;
 mod event;
 mod failure;
+mod group;
 mod issue;
 mod json;
+mod member;
 mod names;
 mod project;
 mod publish;
 mod render;
 mod serve;
 mod tail;
+mod token;
+mod verbs;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -105,6 +110,12 @@ pub enum Caller {
     Project(project::Project),
     /// Create, read and change issues.
     Issue(issue::Issue),
+    /// Create, read and change actors, and their tokens.
+    Actor(actor::Actor),
+    /// Create, read and change groups of actors.
+    Group(group::Group),
+    /// Say who may do what in a project.
+    Member(member::Member),
     /// Read the log of events.
     Event(event::Event),
     /// Make projects, people and configuration as files describe them.
@@ -170,6 +181,9 @@ impl Caller {
             Caller::Publish(verb) => Box::pin(verb.run(output)).await,
             Caller::Project(verb) => Box::pin(verb.run(output)).await,
             Caller::Issue(verb) => Box::pin(verb.run(output)).await,
+            Caller::Actor(verb) => Box::pin(verb.run(output)).await,
+            Caller::Group(verb) => Box::pin(verb.run(output)).await,
+            Caller::Member(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Apply(verb) => Box::pin(verb.run(output)).await,
             Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,

@@ -15,18 +15,22 @@ use uuid::Uuid;
 use super::connect::{Connector, Purpose};
 use super::error::{Fault, Result};
 use super::log::{self, Append};
+use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{asks, configuration, definition, group, lock_order, member, project, standing, time};
+use super::{
+    action, asks, configuration, definition, group, lock_order, member, project, standing, time,
+};
+use crate::domain::action::{Action, ActionAsks, Draw};
 use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::domain::name::{MemberName, Principal, ProjectId};
+use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
+use crate::domain::reader::View;
 use crate::domain::working_set::{Changes, Noun, Rows};
 
 prepared!(Now() -> Timestamptz, "select potts_now()");
@@ -198,7 +202,8 @@ impl Tx<'_> {
 
     /// The id of an event, if the log still has it.
     pub async fn event_id(&mut self, seq: Seq) -> Result<Option<Uuid>> {
-        let rows = log::page(self.conn(), Seq(seq.0 - 1), seq, &EventFilter::default(), 1).await?;
+        let stretch = Stretch::one(seq);
+        let rows = log_page::page(self.conn(), stretch, &View::of_everything()).await?;
         Ok(rows.into_iter().next().map(|row| row.event_id))
     }
 
@@ -215,6 +220,22 @@ impl Tx<'_> {
     /// Which open issues use a piece of configuration: not locked.
     pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
         configuration::usage(self.conn(), of).await
+    }
+
+    /// The names of actions that are asked for: not locked, but their issues are.
+    pub async fn find_actions(&mut self, asks: &ActionAsks) -> Result<BTreeSet<ActionName>> {
+        action::find_asked(self.conn(), asks).await
+    }
+
+    /// Up to `take` ready actions that somebody may claim, locked, the first ones first. What
+    /// others have locked is passed over.
+    pub async fn draw_actions(
+        &mut self,
+        draw: &Draw,
+        standing: &Standing,
+        take: usize,
+    ) -> Result<Vec<Action>> {
+        action::draw(self.conn(), draw, standing, take).await
     }
 
     /// The standing of these people, of those that exist: not locked.

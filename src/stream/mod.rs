@@ -3,6 +3,7 @@
 //! Trusts no hint: whatever it is told, the log decides.
 
 mod batch;
+mod callers;
 mod catch_up;
 mod cursor;
 mod frame;
@@ -19,7 +20,7 @@ mod tail;
 mod tests;
 
 pub use cursor::{Epoch, Position};
-pub use frame::{Frame, with_seq};
+pub use frame::{Frame, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};
 pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};

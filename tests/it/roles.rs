@@ -88,6 +88,28 @@ fn issue_calls() -> Vec<Call> {
             would!(TransitionIssueRequest { name: name(), r#move: to() });
         CloseIssue close_issue, would!(CloseIssueRequest { name: name() });
         ReopenIssue reopen_issue, would!(ReopenIssueRequest { name: name() });
+        AssignIssue assign_issue, would!(AssignIssueRequest { name: name() });
+        ActivateIssue activate_issue, would!(ActivateIssueRequest { name: name() });
+        DeactivateIssue deactivate_issue, would!(DeactivateIssueRequest { name: name() });
+    }
+}
+
+fn relation_calls() -> Vec<Call> {
+    let target = || IssueRelation {
+        target: text("ABC-2"),
+        kind: RelationKind::Blocks.into(),
+        ..Default::default()
+    };
+    calls! { issues;
+        CreateIssueRelation create_issue_relation,
+            would!(CreateIssueRelationRequest {
+                parent: text("ABC-1"),
+                relation: Some(target()),
+            });
+        DeleteIssueRelation delete_issue_relation,
+            would!(DeleteIssueRelationRequest { name: text("ABC-1/relations/1") });
+        ListIssueRelations list_issue_relations,
+            ListIssueRelationsRequest { parent: text("ABC-1"), ..Default::default() };
     }
 }
 
@@ -218,7 +240,7 @@ async fn reason(call: &Call, clients: &Clients) -> String {
     }
 }
 
-/// Messages are refused one by one, in the answer.
+/// Messages are refused one by one, in the answer; who may send none is refused the whole call.
 async fn reason_of_message(clients: &Clients) -> String {
     let message = CloudEvent {
         id: text("1"),
@@ -232,7 +254,10 @@ async fn reason_of_message(clients: &Clients) -> String {
         events: vec![message],
         validate_only: true,
     };
-    let answer = clients.events().publish_events(request).await.unwrap().into_inner();
+    let answer = match clients.events().publish_events(request).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return told(Err::<(), _>(status)).reason,
+    };
     match answer.results[0].outcome.clone().unwrap() {
         publish_result::Outcome::Message(_) => text("allowed"),
         publish_result::Outcome::Refusal(refusal) => {
@@ -295,6 +320,15 @@ async fn every_rpc_asks_for_its_role() {
     app.project("abc").await;
     app.issue("abc", "t").await;
     configure(&app).await;
+    app.issue("abc", "other").await;
+    let relation = IssueRelation {
+        target: text("ABC-2"),
+        kind: RelationKind::Causes.into(),
+        ..Default::default()
+    };
+    let (parent, relation) = (text("ABC-1"), Some(relation));
+    let relate = CreateIssueRelationRequest { parent, relation, ..Default::default() };
+    app.issues().create_issue_relation(relate).await.unwrap();
     for id in ["other", "m"] {
         app.stranger(id).await;
     }
@@ -307,8 +341,15 @@ async fn every_rpc_asks_for_its_role() {
     let callers = callers(&app).await;
     let head = app.head().await;
     let of_groups = group_calls(&credential.credential.unwrap().name);
-    let all =
-        [project_calls(), issue_calls(), event_calls(), actor_calls(), of_groups, workflow_calls()];
+    let all = [
+        project_calls(),
+        issue_calls(),
+        relation_calls(),
+        event_calls(),
+        actor_calls(),
+        of_groups,
+        workflow_calls(),
+    ];
     let calls: Vec<Call> = all.into_iter().flatten().collect();
 
     let mut wrong = Vec::new();

@@ -59,12 +59,14 @@ pub struct Decided {
     pub events: Vec<NewEvent>,
     /// The calls to remember.
     pub requests: Vec<NewRequest>,
+    /// Whether there are signs of life: rows that change although nothing happens.
+    pub signs_of_life: bool,
 }
 
 impl Decided {
     /// Whether there is anything to write.
     pub fn writes(&self) -> bool {
-        !(self.events.is_empty() && self.requests.is_empty())
+        self.signs_of_life || !(self.events.is_empty() && self.requests.is_empty())
     }
 
     /// The frames for readers, once the log's head before them is known.
@@ -79,6 +81,7 @@ impl Decided {
             subject: event.subject.clone(),
             kind: event.kind.to_owned(),
             class: event.class,
+            audience: event.audience.clone(),
             bytes: with_seq(seq, &event.body),
         };
         places.zip(&self.events).map(frame).collect()
@@ -236,6 +239,7 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
             events_before: i64::try_from(events_before).unwrap_or(i64::MAX),
         });
     }
+    batch.signs_of_life |= verb.rule().is_sign_of_life() && !decision.changes.is_empty();
     world.rows.apply(decision.changes, decision.gone);
     Ok(Outcome::Done { answer, changed, events_before, position: None })
 }
@@ -287,6 +291,7 @@ fn encode(decision: &Decision, at: &At<'_>) -> Result<Vec<NewEvent>> {
             kind: event.kind.as_str(),
             class: event.kind.class().number(),
             ends_command: recorded.ends_command,
+            audience: event.audience.clone(),
             body,
         })
     });
