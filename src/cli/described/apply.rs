@@ -89,8 +89,8 @@ async fn apply(
 }
 
 fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "-".into(),
-        value => clipped(&plain(&value.to_string()), VALUE_CHARS_MAX),
+    if value.is_null() {
+        return "-".into();
     }
+    clipped(&plain(&value.to_string()), VALUE_CHARS_MAX)
 }

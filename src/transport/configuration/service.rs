@@ -83,11 +83,12 @@ impl Configurations {
 
     async fn get<T: Sent>(&self, caller: &Caller, name: &str) -> Result<T> {
         let name = decode::name("name", T::KIND, name)?;
-        self.door.live_project(caller, &name.project).await.map_err(|error| match error {
-            // Hidden equals absent: the name that was asked is all that is said.
-            Error::NotFound { .. } => not_found(&name),
-            other => other,
-        })?;
+        // Hidden equals absent: the name that was asked is all that is said.
+        let hidden = |error| match matches!(error, Error::NotFound { .. }) {
+            true => not_found(&name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let sent = match built_in::configuration(&name) {
             Some(built_in) => configuration(&built_in),
             None => {
