@@ -16,9 +16,11 @@ use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::failure::{Failure, is_unknown, is_worth_again, retry_after};
+use crate::proto::actor_service_client::ActorServiceClient;
 use crate::proto::event_service_client::EventServiceClient;
 use crate::proto::issue_service_client::IssueServiceClient;
 use crate::proto::project_service_client::ProjectServiceClient;
+use crate::proto::workflow_service_client::WorkflowServiceClient;
 
 /// A page of large issues is larger than the 4 MiB that is usual.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -56,7 +58,7 @@ fn secret(text: &str) -> Result<SecretString, String> {
 }
 
 /// Reads a length of time: a number of seconds, or one with its unit.
-fn span(text: &str) -> Result<Duration, String> {
+pub fn span(text: &str) -> Result<Duration, String> {
     let span = match text.parse::<u32>() {
         Ok(seconds) => Duration::from_secs(seconds.into()),
         Err(_) => {
@@ -133,6 +135,16 @@ impl Client {
     /// Issues.
     pub fn issues(&self) -> IssueServiceClient<Wire> {
         IssueServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Configuration.
+    pub fn workflows(&self) -> WorkflowServiceClient<Wire> {
+        WorkflowServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Actors, groups and credentials.
+    pub fn actors(&self) -> ActorServiceClient<Wire> {
+        ActorServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Projects.

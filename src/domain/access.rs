@@ -77,6 +77,19 @@ pub const TABLE: &[(&str, Least)] = &[
     ("ListReferences", Least::Role(Role::Viewer)),
     ("UpdateReference", Least::Role(Role::Reporter)),
     ("DeleteReference", Least::Role(Role::Reporter)),
+    ("AddAction", Least::RoleOrOwner(Role::Manager)),
+    ("UpdateAction", Least::RoleOrOwner(Role::Manager)),
+    ("AssignAction", Least::RoleOrOwner(Role::Manager)),
+    ("ClaimAction", Least::Role(Role::Worker)),
+    ("ClaimNextActions", Least::Role(Role::Worker)),
+    ("StartAction", Least::Role(Role::Worker)),
+    ("HeartbeatAction", Least::Role(Role::Worker)),
+    ("CompleteAction", Least::Role(Role::Worker)),
+    ("FailAction", Least::Role(Role::Worker)),
+    ("ReleaseAction", Least::Role(Role::Worker)),
+    ("SkipAction", Least::RoleOrOwner(Role::Manager)),
+    ("RepeatAction", Least::RoleOrOwner(Role::Manager)),
+    ("CancelAction", Least::RoleOrOwner(Role::Manager)),
     ("GetEvent", Least::Anybody),
     ("ListEvents", Least::Anybody),
     ("ListEventTypes", Least::Anybody),
@@ -118,6 +131,9 @@ pub const TABLE: &[(&str, Least)] = &[
     ("UpdateMember", Least::Role(Role::Admin)),
     ("DeleteMember", Least::Role(Role::Admin)),
 ];
+
+/// What the service does by itself. No RPC asks for these, and nobody else may.
+pub const INTERNAL: &[&str] = &["ExpireLeases", "ReleaseHeld", "WakeDue", "SettleGates"];
 
 /// The least that an RPC asks for.
 pub fn least(rpc: &str) -> Least {
@@ -169,6 +185,9 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
     // What the service does by itself was allowed to whoever made it do so.
     if *at.caller == ActorName::potts() {
         return Ok(None);
+    }
+    if INTERNAL.contains(&rpc) {
+        return Err(role_required("the installation", "the service itself"));
     }
     let principal = Principal::from(at.caller.clone());
     let standing = at.definitions.standing(&principal).filter(|standing| standing.active);

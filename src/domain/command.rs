@@ -11,6 +11,11 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::{self, Subject};
+use super::action::{
+    Action, AddAction, AssignAction, CancelAction, ClaimAction, ClaimNextActions, CompleteAction,
+    ExpireLeases, FailAction, HeartbeatAction, ReleaseAction, ReleaseHeld, RepeatAction,
+    SettleGates, SkipAction, StartAction, UpdateAction, WakeDue,
+};
 use super::audience;
 use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
 use super::configuration::{
@@ -52,6 +57,12 @@ pub trait Decide {
 
     /// Whether it changes what other commands are decided by.
     fn changes_definition(&self) -> bool {
+        false
+    }
+
+    /// Whether it may change rows that nobody is told of: a sign of life, which would drown what
+    /// happens.
+    fn is_sign_of_life(&self) -> bool {
         false
     }
 
@@ -101,6 +112,10 @@ verbs! {
     CreateGroup, UpdateGroup, DeleteGroup,
     CreateCredential, RevokeCredential,
     CreateMember, UpdateMember, DeleteMember,
+    AddAction, UpdateAction, AssignAction, ClaimAction, ClaimNextActions, StartAction,
+    HeartbeatAction, CompleteAction, FailAction, ReleaseAction, SkipAction, RepeatAction,
+    CancelAction,
+    ExpireLeases, ReleaseHeld, WakeDue, SettleGates,
 }
 
 impl Verb {
@@ -157,7 +172,7 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// Rows that are no more.
     pub gone: Vec<Gone>,
-    /// What happened; empty exactly if nothing changed.
+    /// What happened; empty exactly if nothing changed, but for signs of life.
     pub events: Vec<Event>,
     /// What the caller is answered.
     pub resource: Resource,
@@ -222,4 +237,12 @@ resources! {
     Credential(Arc<Credential>) = "A credential.", |credential| credential.name;
     Member(Arc<Member>) = "A member of a project.", |member| member.name;
     Message(MessageName) = "A message, by its name.", |name| name;
+    Action(Arc<Action>) = "An action.", |action| action.name;
+    Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.",
+        |actions| names(actions);
+}
+
+fn names(actions: &[Arc<Action>]) -> String {
+    let names: Vec<String> = actions.iter().map(|action| action.name.to_string()).collect();
+    names.join("\n")
 }

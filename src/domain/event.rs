@@ -94,6 +94,36 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    ActionAdded = "action.added", Object,
+        "An action was added to an issue. after: all its fields. data: dependencies[].";
+    ActionAssigned = "action.assigned", Object,
+        "It was said who alone may do an action, or that whoever may do it. after: assignee.";
+    ActionBlocked = "action.blocked", Object,
+        "An action waits, or waits for something else or less than before. data: reason, unmet, \
+         until.";
+    ActionCancelled = "action.cancelled", Object,
+        "An action is not wanted any more. data: reason.";
+    ActionClaimed = "action.claimed", Object,
+        "Somebody took an action to do it. after: holder. data: attempt.";
+    ActionCompleted = "action.completed", Object,
+        "An action was done. data: attempt, result.";
+    ActionFailed = "action.failed", Object,
+        "An attempt at an action failed. data: attempt, error, retry_time where it is tried again.";
+    ActionPanicked = "action.panicked", Object,
+        "An action failed or was lost too often: somebody must look. data: attempt, error, reason.";
+    ActionReadied = "action.readied", Object,
+        "An action can be claimed.";
+    ActionReleased = "action.released", Object,
+        "An action was given back, or taken from its holder. data: attempt, reason: LOST, \
+         HOLDER_DISABLED or what the holder said.";
+    ActionRepeated = "action.repeated", Object,
+        "An action that had ended is to be done again. data: attempt, reason.";
+    ActionSkipped = "action.skipped", Object,
+        "An action was left out. data: reason.";
+    ActionStarted = "action.started", Object,
+        "The holder of an action has begun. data: attempt, step.";
+    ActionUpdated = "action.updated", Object,
+        "Fields of an action changed, or its holder was asked to end it. data: changed[].";
     ActionTypeCreated = "action_type.created", System,
         "An action type was created. data: revision.";
     ActionTypeDeleted = "action_type.deleted", System,

@@ -4,6 +4,7 @@
 //! it.
 
 pub mod access;
+pub mod action;
 pub mod asks;
 pub mod audience;
 pub mod cloud_event;

@@ -132,6 +132,7 @@ mod tests {
         Standing {
             principal: ActorName::stored("actors/ann").into(),
             active: true,
+            person: true,
             admin,
             groups: [GroupName::stored("groups/qa")].into(),
             roles: role.map(|role| (abc, role)).into_iter().collect(),

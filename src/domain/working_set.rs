@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::nouns::*;
+use super::action::{ActionAsks, Draw};
 use super::asks::Asks;
 use super::configuration::{Usage, UsageOf};
 use super::definition::DefinitionKey;
-use super::name::{Principal, ProjectId};
+use super::name::{ActionName, Principal, ProjectId};
 
 /// The nouns, so that the lists below can be used wherever they are needed.
 pub(crate) mod nouns {
+    pub use crate::domain::action::{Action, Attempt};
     pub use crate::domain::comment::Comment;
     pub use crate::domain::configuration::Configuration;
     pub use crate::domain::counter::Counter;
@@ -162,6 +164,8 @@ macro_rules! for_each_noun {
             configurations: Configuration,
             issues: Issue,
             ;
+            actions: Action,
+            attempts: Attempt,
             relations: Relation,
             references: Reference,
             comments: Comment,
@@ -183,6 +187,8 @@ macro_rules! working_set {
             $(#[doc = concat!("Rows of [`", stringify!($noun), "`].")] pub $rows: Rows<$noun>,)*
             /// What was asked about the use of configuration.
             pub usage: BTreeMap<UsageOf, Usage>,
+            /// Ready actions that were drawn from the lines, the first ones first.
+            pub drawn: BTreeMap<Draw, Vec<ActionName>>,
         }
 
         /// The rows that commands need.
@@ -198,6 +204,8 @@ macro_rules! working_set {
             pub asks: Asks,
             /// What is asked about the use of configuration, under the lock of its definition.
             pub usage: BTreeSet<UsageOf>,
+            /// Actions that must be looked for, once the issues are locked.
+            pub action_asks: ActionAsks,
         }
 
         /// The new value of a row.
@@ -239,6 +247,7 @@ macro_rules! working_set {
                 self.people.extend(other.people);
                 self.asks.add(other.asks);
                 self.usage.extend(other.usage);
+                self.action_asks.add(other.action_asks);
             }
         }
     };

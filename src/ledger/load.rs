@@ -8,10 +8,10 @@ use super::batch::{self, Replays, World};
 use super::definitions::Cache;
 use super::queue::Pending;
 use crate::domain::asks::Found;
-use crate::domain::definition::DefinitionKey;
+use crate::domain::definition::{DefinitionKey, Definitions};
 use crate::domain::event::Seq;
 use crate::domain::working_set::nouns::*;
-use crate::domain::working_set::{Footprint, WorkingSet, for_each_noun};
+use crate::domain::working_set::{Footprint, Rows, WorkingSet, for_each_noun};
 use crate::store::{Fault, Resolve, Session, Tx};
 use crate::stream::Position;
 
@@ -65,7 +65,11 @@ pub async fn begin<'a, 'c>(
     let mut second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
     find_exactly(&mut tx, &mut second, &resolved.found).await?;
     look_up_usage(&mut tx, &second, &mut rows).await?;
+    if second.action_asks.names_any() {
+        second.actions.extend(tx.find_actions(&second.action_asks).await?);
+    }
     lock_second(&mut tx, &second, &mut rows).await?;
+    draw(&mut tx, &second, definitions, &mut rows).await?;
     let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
 }
@@ -130,6 +134,24 @@ async fn lock_second(
         };
     }
     for_each_noun!(lock_all);
+    Ok(())
+}
+
+/// Draws ready actions from the lines, passing over those that others have locked. Last of all,
+/// because it never waits: so this batch waits for nobody who waits for what is drawn here.
+async fn draw(
+    tx: &mut Tx<'_>,
+    footprint: &Footprint,
+    definitions: &Definitions,
+    rows: &mut WorkingSet,
+) -> Result<(), Fault> {
+    for (draw, take) in footprint.action_asks.takes() {
+        let Some(standing) = definitions.standing(&draw.actor.clone().into()) else { continue };
+        let drawn = tx.draw_actions(draw, standing, take).await?;
+        let names: Vec<_> = drawn.iter().map(|action| action.name.clone()).collect();
+        rows.actions.add(Rows::load(&names.iter().cloned().collect(), drawn));
+        rows.drawn.insert(draw.clone(), names);
+    }
     Ok(())
 }
 

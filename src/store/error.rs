@@ -39,6 +39,7 @@ const RACES: &[&str] = &[
     "definition_versions_pk",
     "inbound_keys_pk",
     "issues_uid_unique",
+    "actions_uid_unique",
     "issues_dedup_key_unique",
     "relations_pk",
     "relations_uid_unique",

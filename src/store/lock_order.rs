@@ -13,6 +13,8 @@ pub const TABLES: &[&str] = &[
     "members",
     "configurations",
     "issues",
+    "actions",
+    "attempts",
     "relations",
     "object_references",
     "comments",

@@ -2,6 +2,7 @@
 //!
 //! The only room that names diesel. Rows never leave it; it decides nothing.
 
+mod action;
 mod actor;
 mod asks;
 mod comment;
@@ -39,6 +40,7 @@ mod time;
 mod transact;
 mod visible;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
@@ -60,13 +62,14 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
+use crate::domain::action::{Action, Attempt};
 use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
-    ProjectId, ReferenceName, ReferenceParent,
+    ActionName, CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName,
+    Principal, ProjectId, ReferenceName, ReferenceParent,
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
@@ -239,6 +242,43 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
+    }
+
+    /// An action, also of an issue that is hidden.
+    pub async fn action(&self, name: &ActionName, deadline: Instant) -> Result<Option<Action>> {
+        Ok(self.actions_named(&[name.clone()].into(), deadline).await?.pop())
+    }
+
+    /// Actions by name, of those that exist, in the order of their names.
+    pub async fn actions_named(
+        &self,
+        names: &BTreeSet<ActionName>,
+        deadline: Instant,
+    ) -> Result<Vec<Action>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let found = async {
+            // One snapshot: an action that moves between two statements would lie nowhere.
+            conn.batch_execute("begin isolation level repeatable read read only").await?;
+            let found = action::find(conn, names).await?;
+            conn.batch_execute("commit").await?;
+            Ok(found)
+        };
+        let found = found.await;
+        reader.give_back(found).await
+    }
+
+    /// The attempts at an action that have ended, after a number, in order.
+    pub async fn attempts(
+        &self,
+        action: &ActionName,
+        after: i64,
+        limit: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Attempt>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let found = action::attempts(reader.conn(), action, after, limit).await;
+        reader.give_back(found).await
     }
 
     /// One comment.

@@ -13,10 +13,11 @@ use crate::domain::people::{Role, Standing};
 
 prepared!(
     Find(names: Vec<&'a str> => Array<Text>)
-        -> (Text, Bool, Bool, Array<Text>, Array<Text>, Array<Text>),
+        -> (Text, Bool, Bool, Bool, Array<Text>, Array<Text>, Array<Text>),
     "with recursive up (who, name) as (select n, n from unnest({names}) as n union \
      select up.who, m.group_name from up join group_members m on m.member = up.name) \
-     select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.admin, false), \
+     select w.name, coalesce(a.state = 'ACTIVE', true), coalesce(a.kind = 'PERSON', false), \
+     coalesce(a.admin, false), \
      array(select up.name from up where up.who = w.name and up.name <> w.name), \
      array(select m.project from up join members m on m.member = up.name \
      join projects p on p.id = m.project and p.deleted_at is null \
@@ -30,12 +31,13 @@ prepared!(
      where a.name is not null or g.name is not null"
 );
 
-type Row = (String, bool, bool, Vec<String>, Vec<String>, Vec<String>);
+type Row = (String, bool, bool, bool, Vec<String>, Vec<String>, Vec<String>);
 
-fn standing((name, active, admin, groups, projects, roles): Row) -> Standing {
+fn standing((name, active, person, admin, groups, projects, roles): Row) -> Standing {
     let mut standing = Standing {
         principal: Principal::stored(&name),
         active,
+        person,
         admin,
         groups: groups.iter().map(|group| GroupName::stored(group)).collect(),
         roles: Default::default(),
@@ -56,4 +58,31 @@ pub(super) async fn find(
     let names = people.iter().map(|who| who.as_str()).collect();
     let rows: Vec<Row> = Find { names, _of: PhantomData }.load(conn).await?;
     Ok(rows.into_iter().map(standing).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever order roles come in, and however many of a project, the highest counts.
+        #[test]
+        fn the_highest_role_of_a_project_counts(
+            given in prop::collection::vec((0..3_usize, prop::sample::select(Role::ALL)), 0..12),
+        ) {
+            let ids = ["abc", "klm", "xyz"];
+            let projects = given.iter().map(|(n, _)| ids[*n].to_owned()).collect();
+            let roles = given.iter().map(|(_, role)| role.as_str().to_owned()).collect();
+            let row = ("actors/ann".to_owned(), true, true, false, Vec::new(), projects, roles);
+
+            let standing = standing(row);
+
+            for (n, id) in ids.into_iter().enumerate() {
+                let of_project = given.iter().filter(|(of, _)| *of == n).map(|(_, role)| *role);
+                prop_assert_eq!(standing.role(&stored::project_id(id)), of_project.max());
+            }
+        }
+    }
 }

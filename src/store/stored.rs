@@ -6,3 +6,10 @@ use crate::domain::name::ProjectId;
 pub(super) fn project_id(id: &str) -> ProjectId {
     ProjectId::parse("id", id).expect("the table's constraint holds the form of ids")
 }
+
+/// Names as the text of an array, for they hold nothing that needs quotes. An array of arrays would
+/// be flattened.
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    format!("{{{}}}", names.join(","))
+}

@@ -19,12 +19,15 @@ use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
-use super::{asks, configuration, definition, group, lock_order, member, project, standing, time};
+use super::{
+    action, asks, configuration, definition, group, lock_order, member, project, standing, time,
+};
+use crate::domain::action::{Action, ActionAsks, Draw};
 use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::name::{MemberName, Principal, ProjectId};
+use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::reader::View;
@@ -217,6 +220,22 @@ impl Tx<'_> {
     /// Which open issues use a piece of configuration: not locked.
     pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
         configuration::usage(self.conn(), of).await
+    }
+
+    /// The names of actions that are asked for: not locked, but their issues are.
+    pub async fn find_actions(&mut self, asks: &ActionAsks) -> Result<BTreeSet<ActionName>> {
+        action::find_asked(self.conn(), asks).await
+    }
+
+    /// Up to `take` ready actions that somebody may claim, locked, the first ones first. What
+    /// others have locked is passed over.
+    pub async fn draw_actions(
+        &mut self,
+        draw: &Draw,
+        standing: &Standing,
+        take: usize,
+    ) -> Result<Vec<Action>> {
+        action::draw(self.conn(), draw, standing, take).await
     }
 
     /// The standing of these people, of those that exist: not locked.

@@ -159,7 +159,7 @@ mod tests {
     fn an_issue_begins_active_unless_it_is_said() {
         let start = |active| {
             let issue = proto::Issue { active, ..Default::default() };
-            super::start(&abc(), &issue).unwrap().inactive
+            start(&abc(), &issue).unwrap().inactive
         };
 
         assert_eq!([None, Some(true), Some(false)].map(start), [false, false, true]);

@@ -37,7 +37,7 @@ pub(super) async fn publish(
     if events.len() > EVENTS_MAX {
         return Err(too_large("events", format_args!("{EVENTS_MAX} events")));
     }
-    door.live_project(caller, &project).await?;
+    door.reader(caller, "PublishEvents", &project).await?;
 
     let one = |sent| {
         let command = command(caller, &project, sent, validate_only);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EventType, Issue, becomes, closed, footprint, live};
+use super::{EventType, Issue, becomes, closed, footprint, live, work};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::Result;
@@ -33,7 +33,7 @@ impl Decide for ActivateIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        needed(&self.name)
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -49,7 +49,7 @@ impl Decide for DeactivateIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint(&self.name)
+        needed(&self.name)
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -57,6 +57,13 @@ impl Decide for DeactivateIssue {
         let new = Issue { active: false, ..Issue::clone(old) };
         turned(at, old, new, EventType::IssueDeactivated)
     }
+}
+
+/// The issue, and the actions that can be claimed with it and not without.
+fn needed(name: &IssueName) -> Footprint {
+    let mut needed = footprint(name);
+    needed.add(work::footprint(name));
+    needed
 }
 
 fn turned(at: &At<'_>, old: &Arc<Issue>, mut new: Issue, kind: EventType) -> Result<Decision> {
@@ -69,5 +76,5 @@ fn turned(at: &At<'_>, old: &Arc<Issue>, mut new: Issue, kind: EventType) -> Res
     new.version += 1;
     new.updated_at = at.now;
     let event = new.event_of_change(kind, old, |_| true);
-    Ok(becomes(new, vec![event]))
+    work::readmitted(at, becomes(new.clone(), vec![event]), &new)
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree};
+use super::{
+    EventType, Issue, also, becomes, dedup, footprint_with_parent, known, live, tree, work,
+};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::{Reason, Result, refused};
@@ -25,7 +27,9 @@ impl Decide for DeleteIssue {
     }
 
     fn footprint(&self) -> Footprint {
-        footprint_with_parent(&self.name)
+        let mut footprint = footprint_with_parent(&self.name);
+        footprint.add(work::footprint(&self.name));
+        footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
@@ -42,7 +46,7 @@ impl Decide for DeleteIssue {
         };
         let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueDeleted);
-        Ok(also(becomes(new, vec![event]), parents))
+        work::readmitted(at, also(becomes(new.clone(), vec![event]), parents), &new)
     }
 }
 
@@ -62,6 +66,7 @@ impl Decide for UndeleteIssue {
 
     fn footprint(&self) -> Footprint {
         let mut footprint = footprint_with_parent(&self.name);
+        footprint.add(work::footprint(&self.name));
         footprint.asks.rivals_of.insert(self.name.clone());
         footprint
     }
@@ -81,6 +86,6 @@ impl Decide for UndeleteIssue {
         dedup::check_free(at, &new)?;
         let parents = tree::recount(at, Some(old), &new)?;
         let event = new.event(EventType::IssueUndeleted);
-        Ok(also(becomes(new, vec![event]), parents))
+        work::readmitted(at, also(becomes(new.clone(), vec![event]), parents), &new)
     }
 }

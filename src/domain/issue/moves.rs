@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     EventType, Issue, also, becomes, closed, dedup, footprint_with_parent, guard, kind, live, tree,
+    work,
 };
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
@@ -103,6 +104,17 @@ impl TransitionIssue {
         }
     }
 
+    /// Whether a transition that it may take asks for the end of actions, or brings it.
+    fn may_need_actions(&self, workflow: &Workflow) -> bool {
+        workflow.transitions.iter().any(|transition| {
+            (transition.require_actions_done || workflow.category(&transition.to).closes())
+                && match &self.to {
+                    Move::Along(id) => transition.id == *id,
+                    Move::To(status) => transition.to == *status,
+                }
+        })
+    }
+
     /// Whether a transition that it may take asks what blocks the issue, whatever its status is by
     /// the time it is decided.
     fn may_ask_blockers(&self, workflow: &Workflow) -> bool {
@@ -132,6 +144,9 @@ impl Decide for TransitionIssue {
         let workflow = at.rows.issues.find(&self.name).and_then(|old| old.workflow(at).ok());
         if workflow.is_some_and(|workflow| self.may_ask_blockers(workflow)) {
             footprint.asks.blockers_of.insert(self.name.clone());
+        }
+        if workflow.is_none_or(|workflow| self.may_need_actions(workflow)) {
+            footprint.add(work::footprint(&self.name));
         }
         footprint
     }
@@ -186,6 +201,7 @@ impl Decide for CloseIssue {
 
     fn footprint(&self) -> Footprint {
         let mut footprint = footprint_with_parent(&self.name);
+        footprint.add(work::footprint(&self.name));
         if let Some(link) = self.link() {
             footprint.add(relation::footprint(&link));
         }
@@ -332,7 +348,8 @@ fn moved(
     } else if old.is_closed() {
         events.push(consequence(EventType::IssueReopened, &[("message", message)]));
     }
-    Ok(also(becomes(new, events), parents))
+    let decision = also(becomes(new, events), parents);
+    Ok(if closes { work::cancelled(at, decision, old, message) } else { decision })
 }
 
 fn data(said: &[(&str, &str)]) -> Fields {

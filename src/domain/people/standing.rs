@@ -48,6 +48,8 @@ pub struct Standing {
     pub principal: Principal,
     /// Whether they may act, and be given work. Groups always are.
     pub active: bool,
+    /// Whether they are a person: what a person holds they hold until they end it.
+    pub person: bool,
     /// Whether they administer the installation, and so every project of it.
     pub admin: bool,
     /// The groups that they are in, directly or through other groups.
@@ -63,6 +65,7 @@ impl Standing {
         Standing {
             principal: ActorName::root().into(),
             active: true,
+            person: false,
             admin: true,
             groups: BTreeSet::new(),
             roles: BTreeMap::new(),

@@ -59,12 +59,14 @@ pub struct Decided {
     pub events: Vec<NewEvent>,
     /// The calls to remember.
     pub requests: Vec<NewRequest>,
+    /// Whether there are signs of life: rows that change although nothing happens.
+    pub signs_of_life: bool,
 }
 
 impl Decided {
     /// Whether there is anything to write.
     pub fn writes(&self) -> bool {
-        !(self.events.is_empty() && self.requests.is_empty())
+        self.signs_of_life || !(self.events.is_empty() && self.requests.is_empty())
     }
 
     /// The frames for readers, once the log's head before them is known.
@@ -237,6 +239,7 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
             events_before: i64::try_from(events_before).unwrap_or(i64::MAX),
         });
     }
+    batch.signs_of_life |= verb.rule().is_sign_of_life() && !decision.changes.is_empty();
     world.rows.apply(decision.changes, decision.gone);
     Ok(Outcome::Done { answer, changed, events_before, position: None })
 }

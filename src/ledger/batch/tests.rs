@@ -1,5 +1,6 @@
 //! Batches against a database in memory: however commands are cut into batches, the same happens.
 
+mod actions;
 mod asks;
 mod work;
 
@@ -38,6 +39,7 @@ macro_rules! database {
             fn load(&self, footprint: &Footprint) -> WorkingSet {
                 WorkingSet {
                     $($rows: rows(&self.$rows, &footprint.$rows),)*
+                    drawn: self.drawn(footprint),
                     ..WorkingSet::default()
                 }
             }

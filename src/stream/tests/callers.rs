@@ -17,6 +17,7 @@ fn standing(role: Option<Role>) -> Standing {
     Standing {
         principal: ann().into(),
         active: true,
+        person: true,
         admin: false,
         groups: [GroupName::stored("groups/qa")].into(),
         roles: role.map(|role| (project, role)).into_iter().collect(),

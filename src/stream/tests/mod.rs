@@ -3,6 +3,7 @@
 mod callers;
 mod live;
 mod open;
+mod people;
 mod readers;
 mod tail;
 mod vec_log;

@@ -123,10 +123,10 @@ impl Configurations {
         // No id is both: what is built in cannot be created.
         let built_in = built_in::configurations(&project, T::KIND);
         let built_in = built_in.filter(|known| known.name.id.as_str() > after);
-        let own = listed.rows.into_iter().map(std::sync::Arc::new);
+        let own = listed.rows.into_iter().map(Arc::new);
         let mut all: Vec<_> = own.chain(built_in).collect();
         all.sort_by(|a, b| a.name.id.cmp(&b.name.id));
-        let encode = |one: std::sync::Arc<Configuration>| Some((configuration(&one)?, one));
+        let encode = |one: Arc<Configuration>| Some((configuration(&one)?, one));
         let all = all.into_iter().filter_map(encode).collect();
         let (all, more) = fit(all, size, |(sent, _): &(T, _)| sent.encoded_len());
         let last = all.last().map(|(_, one)| one.name.id.clone()).filter(|_| more);
