@@ -1,6 +1,6 @@
 //! Every call that names an issue, and what it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
 use potts::proto::issue_service_client::IssueServiceClient;
@@ -27,7 +27,7 @@ pub fn but_for<T: Debug>(name: &str, answer: Result<Response<T>, Status>) -> Tol
     let mut details = status.get_error_details();
     let info = details.error_info().cloned().expect("a reason");
     let metadata: BTreeMap<_, _> = info.metadata.into_iter().collect();
-    details.set_error_info(info.reason, info.domain, Default::default());
+    details.set_error_info(info.reason, info.domain, HashMap::<String, String>::new());
     let details = format!("{metadata:?} {details:?}").replace(name, "NAME");
     (status.code(), status.message().replace(name, "NAME"), details)
 }
