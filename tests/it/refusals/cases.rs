@@ -39,7 +39,6 @@ macro_rules! cases {
     };
 }
 
-pub(super) use cases;
 
 /// The fields of a request that are not empty.
 macro_rules! ask {
@@ -48,7 +47,6 @@ macro_rules! ask {
     };
 }
 
-pub(super) use ask;
 
 pub const USED: &str = "0199a6a4-5c4d-7000-8000-000000000001";
 
