@@ -1,5 +1,6 @@
 //! Every call that names an issue, and what it is told.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use potts::proto::issue_service_client::IssueServiceClient;
@@ -13,26 +14,22 @@ use potts::proto::{
     UpdateIssueRequest, UpdateReferenceRequest, reference, transition_issue_request,
 };
 use tonic::{Code, Response, Status};
+use tonic_types::StatusExt as _;
 
 use crate::support::app::Door;
 
 /// Code, message, details.
-pub type Told = (Code, String, Vec<u8>);
+pub type Told = (Code, String, String);
 
-/// What a refused caller is told, byte for byte but for the name.
+/// What a refused caller is told, but for the name. Metadata have no order.
 pub fn but_for<T: Debug>(name: &str, answer: Result<Response<T>, Status>) -> Told {
     let status = answer.expect_err("a refusal");
-    let message = status.message().replace(name, "NAME");
-    let details = status.details().to_vec();
-    let mut said = Vec::new();
-    let mut rest = &details[..];
-    while let Some(at) = rest.windows(name.len()).position(|window| window == name.as_bytes()) {
-        said.extend(&rest[..at]);
-        said.extend(b"NAME");
-        rest = &rest[at + name.len()..];
-    }
-    said.extend(rest);
-    (status.code(), message, said)
+    let mut details = status.get_error_details();
+    let info = details.error_info().cloned().expect("a reason");
+    let metadata: BTreeMap<_, _> = info.metadata.into_iter().collect();
+    details.set_error_info(info.reason, info.domain, Default::default());
+    let details = format!("{metadata:?} {details:?}").replace(name, "NAME");
+    (status.code(), status.message().replace(name, "NAME"), details)
 }
 
 /// What every call that names an issue is told, by the name of the call.

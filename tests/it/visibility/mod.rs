@@ -197,7 +197,7 @@ async fn sealable(app: &TestApp) {
         ..Default::default()
     };
     let transition = |from: &str, to: &str| Transition {
-        id: format!("{from}-{to}"),
+        id: format!("{from}_{to}"),
         from: vec![from.into()],
         to: to.into(),
         ..Default::default()
