@@ -57,7 +57,7 @@ fn may_be_due(moved: &Moved) -> bool {
 /// Wakes what is due, and answers for how long nothing else will be.
 async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<Duration> {
     loop {
-        let looking = store.due_actions(ROWS_MAX, hand::look_deadline());
+        let looking = Box::pin(store.due_actions(ROWS_MAX, hand::look_deadline()));
         let (due, next) = hand::look(looking).await?;
         if due.is_empty() {
             return Ok(next.unwrap_or(LOOK_PERIOD));

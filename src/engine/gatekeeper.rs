@@ -98,7 +98,7 @@ async fn look(store: &Store, ledger: &Ledger, ended: Option<Ended>) -> anyhow::R
     let mut after: Option<GatePlace> = None;
     loop {
         let deadline = hand::look_deadline();
-        let looking = store.settled_gates(ended.as_ref(), after, ROWS_MAX, deadline);
+        let looking = Box::pin(store.settled_gates(ended.as_ref(), after, ROWS_MAX, deadline));
         let (gates, last) = hand::look(looking).await?;
         let count = gates.len();
         if count > 0 {

@@ -1,6 +1,7 @@
 //! The hand of the service: its commands, and its waiting.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -48,8 +49,10 @@ pub fn look_deadline() -> Instant {
     Instant::now() + LOOK_MAX
 }
 
-/// What was read, unless it takes too long.
-pub async fn look<T>(looking: impl Future<Output = store::Result<T>>) -> anyhow::Result<T> {
+/// What was read, unless it takes too long. What reads is boxed, as it holds some 30 KiB.
+pub async fn look<T>(
+    looking: Pin<Box<impl Future<Output = store::Result<T>>>>,
+) -> anyhow::Result<T> {
     Ok(timeout(LOOK_MAX, looking).await??)
 }
 

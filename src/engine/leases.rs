@@ -42,7 +42,7 @@ fn may_be_revoked(moved: &Moved) -> bool {
 
 async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<()> {
     loop {
-        let looking = store.expired_leases(ROWS_MAX, hand::look_deadline());
+        let looking = Box::pin(store.expired_leases(ROWS_MAX, hand::look_deadline()));
         let actions = hand::look(looking).await?;
         let count = actions.len();
         let changed = count > 0 && hand::submit(ledger, count, ExpireLeases { actions }).await?;
@@ -51,7 +51,7 @@ async fn look(store: &Store, ledger: &Ledger) -> anyhow::Result<()> {
         }
     }
     loop {
-        let looking = store.held_by_disabled(ROWS_MAX, hand::look_deadline());
+        let looking = Box::pin(store.held_by_disabled(ROWS_MAX, hand::look_deadline()));
         let revoked = hand::look(looking).await?;
         let (mut count, mut changed) = (0, false);
         for (actor, actions) in revoked {

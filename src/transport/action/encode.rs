@@ -46,7 +46,6 @@ pub fn action(action: &Action, viewer: &ActorName) -> proto::Action {
         gates,
     } = action;
     let lease = place.lease();
-    let held = lease.filter(|lease| lease.actor == *viewer);
     proto::Action {
         name: name.to_string(),
         uid: uid.to_string(),
@@ -70,7 +69,7 @@ pub fn action(action: &Action, viewer: &ActorName) -> proto::Action {
         wake_time: wake_time(place),
         attempt: *attempt,
         attempt_step: lease.map(|lease| lease.step.clone()).unwrap_or_default(),
-        fence: held.map_or(0, |lease| lease.fence),
+        fence: lease.filter(|held| held.actor == *viewer).map_or(0, |held| held.fence),
         holder: lease.map(|lease| lease.actor.to_string()).unwrap_or_default(),
         lease_expire_time: lease.and_then(Lease::ends_at).map(to_timestamp),
         progress: lease.and_then(|lease| lease.progress).map_or(0, i32::from),
