@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::failure::{Failure, is_unknown, is_worth_again, retry_after};
+use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::actor_service_client::ActorServiceClient;
 use crate::proto::event_service_client::EventServiceClient;
 use crate::proto::issue_service_client::IssueServiceClient;
@@ -145,6 +146,11 @@ impl Client {
     /// Actors, groups and credentials.
     pub fn actors(&self) -> ActorServiceClient<Wire> {
         ActorServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Actions.
+    pub fn actions(&self) -> ActionServiceClient<Wire> {
+        ActionServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Projects.

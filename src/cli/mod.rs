@@ -3,6 +3,7 @@
 //! The client verbs speak gRPC as any client does; they know nothing that the contract does not
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
+mod action;
 mod actor;
 mod backoff;
 #[cfg(test)]
@@ -116,6 +117,8 @@ pub enum Caller {
     Group(group::Group),
     /// Say who may do what in a project.
     Member(member::Member),
+    /// Add, claim and finish actions.
+    Action(action::Action),
     /// Read the log of events.
     Event(event::Event),
     /// Make projects, people and configuration as files describe them.
@@ -184,6 +187,7 @@ impl Caller {
             Caller::Actor(verb) => Box::pin(verb.run(output)).await,
             Caller::Group(verb) => Box::pin(verb.run(output)).await,
             Caller::Member(verb) => Box::pin(verb.run(output)).await,
+            Caller::Action(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Apply(verb) => Box::pin(verb.run(output)).await,
             Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,

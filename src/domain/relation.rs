@@ -178,7 +178,7 @@ pub(super) enum Added {
     /// There is one that says the same.
     Known(Arc<Relation>),
     /// It is new: its rows and its event.
-    New(Arc<Relation>, Vec<Change>, Event),
+    New(Arc<Relation>, Vec<Change>, Box<Event>),
 }
 
 /// Adds a relation, under the locks of both issues. `field` is where the target lies in the call.
@@ -215,7 +215,7 @@ pub(super) fn add(at: &At<'_>, field: &str, link: &Link) -> Result<Added> {
     });
     let event = relation.event(at, EventType::RelationAdded, from);
     let changes = vec![Arc::clone(&relation).into(), Arc::new(near).into(), Arc::new(far).into()];
-    Ok(Added::New(relation, changes, event))
+    Ok(Added::New(relation, changes, Box::new(event)))
 }
 
 /// Says how one issue stands to another.
@@ -246,7 +246,7 @@ impl Decide for CreateIssueRelation {
             Added::New(relation, changes, event) => Ok(Decision {
                 changes,
                 gone: Vec::new(),
-                events: vec![event],
+                events: vec![*event],
                 resource: relation.into(),
             }),
         }
@@ -286,9 +286,9 @@ impl Decide for DeleteIssueRelation {
         // The target may be deleted: what leads to it can still be taken away.
         // A relation to an issue that the caller may not see is hidden with it.
         let seen = access::check(at, "DeleteIssueRelation", Subject::Issue(&relation.target));
-        seen.map_err(|error| match error {
-            Error::NotFound { .. } => not_found(&self.name),
-            other => other,
+        seen.map_err(|error| {
+            let hidden = matches!(error, Error::NotFound { .. });
+            if hidden { not_found(&self.name) } else { error }
         })?;
         let ends = [&self.name.issue, &relation.target].map(counter_key);
         let counters = ends.iter().filter_map(|key| at.rows.counters.find(key));

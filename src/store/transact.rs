@@ -20,14 +20,16 @@ use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
 use super::{
-    action, asks, configuration, definition, group, lock_order, member, project, standing, time,
+    action, asks, configuration, definition, group, issue, lock_order, member, project, standing,
+    time,
 };
 use crate::domain::action::{Action, ActionAsks, Draw};
 use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
+use crate::domain::issue::Issue;
+use crate::domain::name::{ActionName, IssueName, MemberName, Principal, ProjectId};
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::reader::View;
@@ -255,6 +257,11 @@ impl Tx<'_> {
         people: &BTreeSet<Principal>,
     ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
         member::known(self.conn(), projects, people).await
+    }
+
+    /// Those of these issues that not everybody may see who may read their project: not locked.
+    pub async fn restricted_issues(&mut self, names: &BTreeSet<IssueName>) -> Result<Vec<Issue>> {
+        issue::restricted(self.conn(), names).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

@@ -96,8 +96,8 @@ impl TryFrom<proto::CreateIssueRelationRequest> for CreateIssueRelation {
     type Error = Error;
 
     fn try_from(request: proto::CreateIssueRelationRequest) -> Result<CreateIssueRelation> {
-        let proto::CreateIssueRelationRequest { parent, relation, request_id: _, validate_only: _ } =
-            request;
+        use proto::CreateIssueRelationRequest as Sent;
+        let Sent { parent, relation, request_id: _, validate_only: _ } = request;
         let from = IssueName::parse("parent", &parent)?;
         let proto::IssueRelation {
             name: _,

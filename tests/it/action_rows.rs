@@ -255,7 +255,7 @@ async fn a_lost_lease_and_a_pause_end_by_the_clock() {
     let fail = FailAction { name: name(1), fence: 2, error, fatal: false };
     replica.root(fail).await.unwrap();
     let paused = state().await;
-    database.advance_clock(31).await;
+    database.advance_clock(62).await;
     let wake = WakeDue { actions: vec![name(1)] };
     replica.ask(ActorName::potts(), wake).await.unwrap();
     let woken = state().await;

@@ -411,6 +411,7 @@ fn without_given(issue: Option<Issue>) -> Issue {
         close_time: None,
         delete_time: None,
         expire_time: None,
+        thread: String::new(),
         ..issue.unwrap()
     }
 }

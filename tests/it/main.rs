@@ -39,3 +39,4 @@ mod subscribe;
 mod support;
 mod tour;
 mod visibility;
+mod work;

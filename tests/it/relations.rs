@@ -43,8 +43,8 @@ async fn a_relation_is_told_from_both_ends_and_goes() {
     app.issue("xyz", "elsewhere").await;
     let mut follower = app.follow_from(subscribe_request::Start::FromNow(true)).await;
 
-    let made = app.issues().create_issue_relation(relate("ABC-1", RelationKind::Blocks, "XYZ-1"));
-    let made = made.await.unwrap().into_inner();
+    let blocks = relate("ABC-1", RelationKind::Blocks, "XYZ-1");
+    let made = app.issues().create_issue_relation(blocks).await.unwrap().into_inner();
     let relation = made.relation.unwrap();
     let ends = [list(&app, "ABC-1").await, list(&app, "XYZ-1").await, list(&app, "ABC-2").await];
     let gone = app.issues().delete_issue_relation(unrelate("ABC-1/relations/1")).await.unwrap();

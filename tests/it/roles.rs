@@ -118,7 +118,7 @@ fn name(collection: &str) -> String {
 }
 
 fn workflow() -> Workflow {
-    let status = |id, category: StatusCategory| Status {
+    let status = |id, category: StatusCategory| potts::proto::Status {
         id: text(id),
         category: category.into(),
         ..Default::default()
@@ -171,23 +171,42 @@ fn workflow_calls() -> Vec<Call> {
     let abc = || text("projects/abc");
     calls! { workflows;
         CreateWorkflow create_workflow,
-            would!(CreateWorkflowRequest { parent: abc(), workflow_id: text("new"), workflow: Some(workflow()) });
+            would!(CreateWorkflowRequest {
+                parent: abc(),
+                workflow_id: text("new"),
+                workflow: Some(workflow()),
+            });
         GetWorkflow get_workflow, GetWorkflowRequest { name: name("workflows") };
         ListWorkflows list_workflows, ListWorkflowsRequest { parent: abc(), ..Default::default() };
-        UpdateWorkflow update_workflow, would!(UpdateWorkflowRequest { workflow: Some(workflow()) });
+        UpdateWorkflow update_workflow,
+            would!(UpdateWorkflowRequest { workflow: Some(workflow()) });
         DeleteWorkflow delete_workflow, would!(DeleteWorkflowRequest { name: name("workflows") });
         CreateIssueType create_issue_type,
-            would!(CreateIssueTypeRequest { parent: abc(), issue_type_id: text("new"), issue_type: Some(issue_type()) });
+            would!(CreateIssueTypeRequest {
+                parent: abc(),
+                issue_type_id: text("new"),
+                issue_type: Some(issue_type()),
+            });
         GetIssueType get_issue_type, GetIssueTypeRequest { name: name("issueTypes") };
-        ListIssueTypes list_issue_types, ListIssueTypesRequest { parent: abc(), ..Default::default() };
-        UpdateIssueType update_issue_type, would!(UpdateIssueTypeRequest { issue_type: Some(issue_type()) });
-        DeleteIssueType delete_issue_type, would!(DeleteIssueTypeRequest { name: name("issueTypes") });
+        ListIssueTypes list_issue_types,
+            ListIssueTypesRequest { parent: abc(), ..Default::default() };
+        UpdateIssueType update_issue_type,
+            would!(UpdateIssueTypeRequest { issue_type: Some(issue_type()) });
+        DeleteIssueType delete_issue_type,
+            would!(DeleteIssueTypeRequest { name: name("issueTypes") });
         CreateActionType create_action_type,
-            would!(CreateActionTypeRequest { parent: abc(), action_type_id: text("new"), action_type: Some(action_type()) });
+            would!(CreateActionTypeRequest {
+                parent: abc(),
+                action_type_id: text("new"),
+                action_type: Some(action_type()),
+            });
         GetActionType get_action_type, GetActionTypeRequest { name: name("actionTypes") };
-        ListActionTypes list_action_types, ListActionTypesRequest { parent: abc(), ..Default::default() };
-        UpdateActionType update_action_type, would!(UpdateActionTypeRequest { action_type: Some(action_type()) });
-        DeleteActionType delete_action_type, would!(DeleteActionTypeRequest { name: name("actionTypes") });
+        ListActionTypes list_action_types,
+            ListActionTypesRequest { parent: abc(), ..Default::default() };
+        UpdateActionType update_action_type,
+            would!(UpdateActionTypeRequest { action_type: Some(action_type()) });
+        DeleteActionType delete_action_type,
+            would!(DeleteActionTypeRequest { name: name("actionTypes") });
     }
 }
 

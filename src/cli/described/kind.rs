@@ -83,7 +83,7 @@ macro_rules! kinds {
                 let name = name.to_owned();
                 match self {$(
                     Kind::$kind => {
-                        let request = proto::$get_request { name, ..Default::default() };
+                        let request = proto::$get_request { name };
                         let send = async |request| client.$service().$get(request).await;
                         client.call(request, send).await.and_then(|answer| {
                             fields(self.message(), &answer.$field.unwrap_or_default())

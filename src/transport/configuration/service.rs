@@ -147,7 +147,9 @@ fn id_of(key: &[u8]) -> Result<Id> {
 
 /// Carries a write out and answers it.
 macro_rules! answer_write {
-    ($self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident) => {{
+    (
+        $self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident
+    ) => {{
         let Outcome { sent: $field, changed, cursor, replayed } =
             $self.write(&$admitted, $verb, $creates).await?;
         Ok(respond(proto::$response { $field, changed, cursor }, replayed))
@@ -161,7 +163,8 @@ macro_rules! methods {
         $create:ident $create_request:ident $create_response:ident $create_verb:ident,
         $get:ident $get_request:ident $get_response:ident,
         $list:ident $list_request:ident $list_response:ident,
-        $update:ident $update_request:ident $update_response:ident $update_verb:ident $($more:ident)?,
+        $update:ident $update_request:ident $update_response:ident $update_verb:ident
+        $($more:ident)?,
         $delete:ident $delete_request:ident $delete_response:ident $delete_verb:ident;
     )*) => {
         #[tonic::async_trait]
@@ -217,7 +220,8 @@ macro_rules! methods {
                 request: Request<proto::$delete_request>,
             ) -> Reply<proto::$delete_response> {
                 let (admitted, message) = admit_write(&self.door.access, request).await?;
-                let proto::$delete_request { name, etag, request_id: _, validate_only: _ } = message;
+                let proto::$delete_request { name, etag, request_id: _, validate_only: _ } =
+                    message;
                 let verb = $delete_verb(decode::delete(proto::$message::KIND, &name, etag)?);
                 answer_write!(self, admitted, verb, false, $delete_response, $field)
             }

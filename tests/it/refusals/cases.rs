@@ -39,16 +39,12 @@ macro_rules! cases {
     };
 }
 
-pub(super) use cases;
-
 /// The fields of a request that are not empty.
 macro_rules! ask {
     ($request:ident { $($field:ident: $value:expr),* $(,)? }) => {
         $request { $($field: $value,)* ..Default::default() }
     };
 }
-
-pub(super) use ask;
 
 pub const USED: &str = "0199a6a4-5c4d-7000-8000-000000000001";
 

@@ -83,12 +83,8 @@ macro_rules! cases {
             reason: stringify!($reason),
             blamed: $blamed,
             call: Box::new(move |app| Box::pin(async move {
-                #[allow(
-                    clippy::allow_attributes,
-                    clippy::needless_update,
-                    reason = "some rows set every field"
-                )]
-                let request = $request { $($field: $value,)* ..Default::default() };
+                let mut request = $request::default();
+                $(request.$field = $value;)*
                 app.workflows().$rpc(request).await.map(drop)
             })),
         },)*]
@@ -130,7 +126,8 @@ macro_rules! of_each_kind {
                         parent: text("projects/none"), $id: text("x"), $field: Some($sound)
                     };
                 $create RESOURCE_EXISTS,
-                    concat!("potts.v1.", stringify!($message), " projects/abc/", $collection, "/own"),
+                    concat!("potts.v1.", stringify!($message), " projects/abc/", $collection,
+                        "/own"),
                     $create_request {
                         parent: text("projects/abc"), $id: text("own"), $field: Some($sound)
                     };
@@ -149,7 +146,7 @@ macro_rules! of_each_kind {
                 $get FIELD_INVALID, "name", $get_request { name: text("projects/abc/x/y") };
                 $get RESOURCE_NOT_FOUND, NONE, $get_request { name: name("none") };
 
-                $list FIELD_REQUIRED, "parent", $list_request {};
+                $list FIELD_REQUIRED, "parent", $list_request { page_size: 0 };
                 $list FIELD_INVALID, "page_size",
                     $list_request { parent: text("projects/abc"), page_size: -1 };
                 $list PAGE_TOKEN_INVALID, "page_token",
@@ -157,7 +154,7 @@ macro_rules! of_each_kind {
                 $list RESOURCE_NOT_FOUND, "potts.v1.Project projects/none",
                     $list_request { parent: text("projects/none") };
 
-                $update FIELD_REQUIRED, stringify!($field), $update_request {};
+                $update FIELD_REQUIRED, stringify!($field), $update_request { update_mask: None };
                 $update FIELD_INVALID, concat!(stringify!($field), ".display_name"),
                     $update_request {
                         $field: Some($message { display_name: text("a\nb"), ..named("own") })

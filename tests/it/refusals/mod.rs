@@ -7,6 +7,7 @@ mod configuration;
 mod people;
 mod relations;
 mod remarks;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +45,7 @@ async fn busy() -> TestApp {
     remarks(&app).await;
     people(&app).await;
     relations::prepare(&app).await;
+    work::prepare(&app).await;
     app
 }
 
@@ -79,10 +81,11 @@ async fn are_told(cases: Vec<Case>) {
     let count = "select (select count(*) from events), (select count(*) from requests),
                         (select sum(version) from issues)::bigint,
                         (select sum(version) from projects)::bigint,
-                        (select count(*) from configurations)";
+                        (select count(*) from configurations),
+                        (select sum(version) from actions)::bigint";
     let left = async || {
         let row = sql.query_one(count, &[]).await.unwrap();
-        [0, 1, 2, 3, 4].map(|column| row.get::<_, i64>(column))
+        [0, 1, 2, 3, 4, 5].map(|column| row.get::<_, i64>(column))
     };
     let before = left().await;
     let documented = documented();
@@ -144,6 +147,11 @@ async fn calls_about_trees_and_relations_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_actions_are_refused_as_documented() {
+    are_told(work::work_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
@@ -156,6 +164,7 @@ async fn calls_about_configuration_are_refused_as_documented() {
 const SERVICES: &[&str] = &[
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
+    include_str!("../../../proto/potts/v1/action_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
     include_str!("../../../proto/potts/v1/actor_service.proto"),
     include_str!("../../../proto/potts/v1/workflow_service.proto"),
@@ -215,8 +224,9 @@ fn documented() -> BTreeMap<(String, String), String> {
             let line = line.trim();
             if let Some(rpc) = line.strip_prefix("rpc ") {
                 let (rpc, _) = rpc.split_once('(').unwrap();
-                let reads =
-                    ["Get", "List", "Subscribe", "Publish"].iter().any(|r| rpc.starts_with(r));
+                // What takes no `request_id` says all by itself.
+                let reads = ["Get", "List", "Subscribe", "Publish", "Heartbeat"];
+                let reads = reads.iter().any(|r| rpc.starts_with(r));
                 let also = if reads { "" } else { of_writes };
                 let (_, own) = errors.split_once("Errors:").unwrap_or_default();
                 for (code, reason) in [own, of_all, also].into_iter().flat_map(pairs) {
@@ -290,6 +300,7 @@ fn every_documented_refusal_is_provoked() {
         issue_verb_cases(),
         remarks::remark_cases(),
         relations::relation_cases(),
+        work::work_cases(),
         event_cases(),
         actor_cases(),
         group_cases(),
@@ -307,6 +318,7 @@ fn every_documented_refusal_is_provoked() {
         ("roles.rs", include_str!("../roles.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
         ("visibility", include_str!("../visibility/mod.rs")),
+        ("work/lists.rs", include_str!("../work/lists.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
         let (_, source) = sources.iter().find(|(name, _)| name == file).unwrap();

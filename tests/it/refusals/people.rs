@@ -3,7 +3,7 @@
 use ::potts::proto::*;
 use prost_types::Timestamp;
 
-use super::cases::{Case, USED, ask, cases, mask, text};
+use super::cases::{Case, USED, mask, text};
 
 const ANN: &str = "projects/abc/members/ann";
 const NOBODY: &str = "potts.v1.Actor actors/none";

@@ -6,8 +6,8 @@ use super::cases::{Case, create, mask, text};
 use crate::support::TestApp;
 
 /// TREE-1 holds a key and has a child, TREE-2, and below it TREE-3, which 20 work on; TREE-4 is
-/// closed and inactive, and TREE-5 deleted, with that key. TREE-6 has as many open children as there
-/// may be, beside a closed one, TREE-7, and a deleted one, TREE-8.
+/// closed and inactive, and TREE-5 deleted, with that key. TREE-6 has as many open children as
+/// there may be, beside a closed one, TREE-7, and a deleted one, TREE-8.
 pub async fn prepare(app: &TestApp) {
     app.project("tree").await;
     let issue = async |parent: &str, dedup_key: &str| {

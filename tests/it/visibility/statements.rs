@@ -53,6 +53,7 @@ fn standing() -> impl Strategy<Value = Standing> {
         Standing {
             principal: ActorName::stored("actors/ann").into(),
             active: true,
+            person: true,
             admin,
             groups: groups.into_iter().map(GroupName::stored).collect(),
             roles: roles.filter_map(|(project, role)| Some((project, role?))).collect(),

@@ -64,9 +64,9 @@ fn create(edits: Vec<IssueEdit>) -> CreateIssue {
 
 /// The changed issues: number, depth, thread, open children.
 fn places(decision: &Decision) -> BTreeSet<(i64, i16, i64, i32)> {
-    let place = |change: &Change| match change {
-        Change::Issue(it) => Some((it.name.number, it.depth, it.thread, it.open_children)),
-        _ => None,
+    let place = |change: &Change| {
+        let Change::Issue(it) = change else { return None };
+        Some((it.name.number, it.depth, it.thread, it.open_children))
     };
     decision.changes.iter().filter_map(place).collect()
 }

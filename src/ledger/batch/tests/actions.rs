@@ -146,10 +146,13 @@ fn check(database: &Database) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
+    /// But for draws: what becomes ready within a batch is not there yet to be drawn.
     #[test]
     fn random_cuts_of_work_equal_batches_of_one(
         verbs in proptest::collection::vec((work(), any::<bool>()), 1..50),
     ) {
+        let draws = |verb: &Verb| matches!(verb, Verb::ClaimNextActions(_));
+        let verbs: Vec<_> = verbs.into_iter().filter(|(verb, _)| !draws(verb)).collect();
         let commands = || verbs.iter().enumerate().map(|(n, (verb, _))| {
             pending(u128::try_from(n).unwrap() + 10, verb.clone())
         });
@@ -172,12 +175,8 @@ proptest! {
             }
         }
 
-        // Only a draw may differ: what became ready within the batch was not there to be drawn.
-        let draws = verbs.iter().any(|(verb, _)| matches!(verb, Verb::ClaimNextActions(_)));
-        if !draws {
-            prop_assert_eq!(seen, expected);
-            prop_assert_eq!(&batched, &one_by_one);
-        }
+        prop_assert_eq!(seen, expected);
+        prop_assert_eq!(&batched, &one_by_one);
         check(&batched);
     }
 
