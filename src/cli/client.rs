@@ -17,9 +17,11 @@ use uuid::Uuid;
 use super::backoff::Backoff;
 use super::failure::{Failure, is_unknown, is_worth_again, retry_after};
 use crate::proto::action_service_client::ActionServiceClient;
+use crate::proto::actor_service_client::ActorServiceClient;
 use crate::proto::event_service_client::EventServiceClient;
 use crate::proto::issue_service_client::IssueServiceClient;
 use crate::proto::project_service_client::ProjectServiceClient;
+use crate::proto::workflow_service_client::WorkflowServiceClient;
 
 /// A page of large issues is larger than the 4 MiB that is usual.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -134,6 +136,16 @@ impl Client {
     /// Issues.
     pub fn issues(&self) -> IssueServiceClient<Wire> {
         IssueServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Configuration.
+    pub fn workflows(&self) -> WorkflowServiceClient<Wire> {
+        WorkflowServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Actors, groups and credentials.
+    pub fn actors(&self) -> ActorServiceClient<Wire> {
+        ActorServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Actions.

@@ -4,22 +4,28 @@
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
 mod action;
+mod actor;
 mod backoff;
 #[cfg(test)]
 mod canned;
 mod client;
 mod completions;
 mod database;
+mod described;
 mod event;
 mod failure;
+mod group;
 mod issue;
 mod json;
+mod member;
 mod names;
 mod project;
 mod publish;
 mod render;
 mod serve;
 mod tail;
+mod token;
+mod verbs;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -105,10 +111,25 @@ pub enum Caller {
     Project(project::Project),
     /// Create, read and change issues.
     Issue(issue::Issue),
+    /// Create, read and change actors, and their tokens.
+    Actor(actor::Actor),
+    /// Create, read and change groups of actors.
+    Group(group::Group),
+    /// Say who may do what in a project.
+    Member(member::Member),
     /// Add, claim and finish actions.
     Action(action::Action),
     /// Read the log of events.
     Event(event::Event),
+    /// Make projects, people and configuration as files describe them.
+    #[command(after_help = described::apply::EXAMPLES)]
+    Apply(described::apply::Apply),
+    /// Create, read and change workflows.
+    Workflow(described::verbs::Configuration),
+    /// Create, read and change issue types.
+    IssueType(described::verbs::Configuration),
+    /// Create, read and change action types.
+    ActionType(described::verbs::Configuration),
     /// Print the completions of a shell.
     Completions(completions::Completions),
 }
@@ -163,8 +184,15 @@ impl Caller {
             Caller::Publish(verb) => Box::pin(verb.run(output)).await,
             Caller::Project(verb) => Box::pin(verb.run(output)).await,
             Caller::Issue(verb) => Box::pin(verb.run(output)).await,
+            Caller::Actor(verb) => Box::pin(verb.run(output)).await,
+            Caller::Group(verb) => Box::pin(verb.run(output)).await,
+            Caller::Member(verb) => Box::pin(verb.run(output)).await,
             Caller::Action(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
+            Caller::Apply(verb) => Box::pin(verb.run(output)).await,
+            Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,
+            Caller::IssueType(verb) => Box::pin(verb.run_issue_type(output)).await,
+            Caller::ActionType(verb) => Box::pin(verb.run_action_type(output)).await,
             Caller::Completions(verb) => verb.run(output),
         }
     }

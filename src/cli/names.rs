@@ -17,12 +17,27 @@ pub fn project_id(text: &str) -> Result<String, String> {
     Ok(name.strip_prefix("projects/").unwrap_or(&name).to_owned())
 }
 
-/// Somebody: `ann` or `actors/ann`, or the group `groups/qa`.
-pub fn who(text: &str) -> Result<String, String> {
+/// An actor: `ann` or `actors/ann`.
+pub fn actor(text: &str) -> Result<String, String> {
+    in_collection("actors", text).ok_or_else(|| "must be an actor, such as ann".into())
+}
+
+/// A group: `qa` or `groups/qa`.
+pub fn group(text: &str) -> Result<String, String> {
+    in_collection("groups", text).ok_or_else(|| "must be a group, such as qa".into())
+}
+
+/// An actor or a group: `ann`, `actors/ann` or `groups/qa`.
+pub fn principal(text: &str) -> Result<String, String> {
+    let name = in_collection("actors", text);
+    name.ok_or_else(|| "must be an actor or a group, such as ann or groups/qa".into())
+}
+
+fn in_collection(collection: &str, text: &str) -> Option<String> {
     match text {
-        "" => Err("must be somebody, such as ann or groups/qa".into()),
-        _ if text.contains('/') => Ok(text.to_owned()),
-        _ => Ok(format!("actors/{text}")),
+        "" => None,
+        _ if text.contains('/') => Some(text.to_owned()),
+        _ => Some(format!("{collection}/{text}")),
     }
 }
 
@@ -60,11 +75,12 @@ mod tests {
         assert_eq!(project("projects/abc").unwrap(), "projects/abc");
         assert_eq!(project_id("projects/abc").unwrap(), "abc");
         assert_eq!(project_id("ABC").unwrap(), "abc");
-        assert_eq!(who("ann").unwrap(), "actors/ann");
-        assert_eq!(who("groups/qa").unwrap(), "groups/qa");
-        assert!(who("").is_err());
         assert_eq!(event("12").unwrap(), "events/12");
         assert_eq!(event("events/12").unwrap(), "events/12");
+        assert_eq!(actor("ann").unwrap(), "actors/ann");
+        assert_eq!(group("qa").unwrap(), "groups/qa");
+        assert_eq!(principal("groups/qa").unwrap(), "groups/qa");
+        assert!(actor("").is_err() && group("").is_err() && principal("").is_err());
         assert!(project("").is_err() && event("x").is_err() && event("events/-1").is_err());
     }
 

@@ -4,10 +4,11 @@ use clap::{Args, Subcommand};
 use prost::Message as _;
 use uuid::Uuid;
 
-use super::client::{Client, Connection, request_id};
+use super::client::{Client, Connection};
 use super::json::write_line;
 use super::names::short;
 use super::render::{card, table, time};
+use super::verbs::{Listing, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -30,9 +31,6 @@ const DELETE_EXAMPLES: &str = "\
 Examples:
   potts project delete abc
   potts project delete abc --force";
-
-/// How many projects are asked for at once.
-const PAGE_PROJECTS: i32 = 500;
 
 /// Create, read and change projects.
 #[derive(Args, Debug)]
@@ -152,21 +150,6 @@ impl Project {
     }
 }
 
-/// Sends a write and prints its answer.
-macro_rules! send_write {
-    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:literal, $request:expr) => {{
-        let send = async |request| $client.projects().$send(request).await;
-        let request_id = request_id(&$write.request_id);
-        let request = $request(request_id.clone());
-        let answer = $client.write(&request_id, request, send).await?;
-        if $write.json {
-            return write_line($output.out, $answer, &answer.encode_to_vec());
-        }
-        let project = answer.project.unwrap_or_default();
-        told($output, &row(&project), answer.changed, $write.validate_only)
-    }};
-}
-
 impl Create {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
         let Create { id, display_name, write } = self;
@@ -179,12 +162,12 @@ impl Create {
             validate_only: write.validate_only,
         };
         send_write!(
-            client,
+            client.projects.create_project,
             output,
             write,
-            create_project,
             "potts.v1.CreateProjectResponse",
-            request
+            request,
+            project => row
         )
     }
 }
@@ -201,12 +184,12 @@ impl Update {
             validate_only: write.validate_only,
         };
         send_write!(
-            client,
+            client.projects.update_project,
             output,
             write,
-            update_project,
             "potts.v1.UpdateProjectResponse",
-            request
+            request,
+            project => row
         )
     }
 }
@@ -222,12 +205,12 @@ impl Delete {
             validate_only: write.validate_only,
         };
         send_write!(
-            client,
+            client.projects.delete_project,
             output,
             write,
-            delete_project,
             "potts.v1.DeleteProjectResponse",
-            request
+            request,
+            project => row
         )
     }
 }
@@ -256,29 +239,15 @@ impl Get {
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
         let List { limit, json } = self;
-        let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
-        let mut head = Some(["PROJECT", "NAME", "CREATED"]);
-        while left > 0 {
-            let page_size = i32::try_from(left).unwrap_or(PAGE_PROJECTS).min(PAGE_PROJECTS);
+        let json = json.then_some("potts.v1.Project");
+        let listing = Listing { limit, json, head: ["PROJECT", "NAME", "CREATED"], row };
+        let ask = async |page_size, page_token| {
             let request = proto::ListProjectsRequest { page_size, page_token };
             let send = async |request| client.projects().list_projects(request).await;
-            let mut page = client.call(request, send).await?;
-            page.projects.truncate(left);
-            left -= page.projects.len();
-            if json {
-                for project in &page.projects {
-                    write_line(output.out, "potts.v1.Project", &project.encode_to_vec())?;
-                }
-            } else {
-                let rows: Vec<_> = page.projects.iter().map(row).collect();
-                table(output.out, head.take(), &rows)?;
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+            let page = client.call(request, send).await?;
+            Ok((page.projects, page.next_page_token))
+        };
+        listing.print(output, ask).await
     }
 }
 

@@ -16,6 +16,7 @@ use super::action::{
     ExpireLeases, FailAction, HeartbeatAction, ReleaseAction, ReleaseHeld, RepeatAction,
     SettleGates, SkipAction, StartAction, UpdateAction, WakeDue,
 };
+use super::audience;
 use super::comment::{Comment, CreateComment, DeleteComment, UpdateComment};
 use super::configuration::{
     Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
@@ -122,7 +123,9 @@ impl Verb {
     pub fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let rule = self.rule();
         access::check(at, self.name(), rule.subject())?;
-        rule.decide(at)
+        let mut decision = rule.decide(at)?;
+        audience::settle(&mut decision, at.rows);
+        Ok(decision)
     }
 }
 

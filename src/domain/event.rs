@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audience::Audience;
 use super::cloud_event::CloudEvent;
 use super::error::{Error, Reason, Result, quoted};
 use super::name::{ActorName, ProjectId};
@@ -243,6 +244,8 @@ pub struct Event {
     pub data: Fields,
     /// The message as it was sent.
     pub payload: Option<CloudEvent>,
+    /// Who may see it. There is no default: whoever makes an event has to know.
+    pub audience: Audience,
 }
 
 impl Event {
@@ -260,6 +263,7 @@ impl Event {
             after: Fields::new(),
             data: Fields::new(),
             payload: None,
+            audience: Audience::everybody(),
         }
     }
 }
@@ -346,7 +350,7 @@ pub fn moves_work(kind: &str) -> bool {
 }
 
 /// The first word of a type.
-fn noun_of(kind: &str) -> &str {
+pub(super) fn noun_of(kind: &str) -> &str {
     kind.split('.').next().unwrap_or(kind)
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::access::Subject;
+use super::audience::Audience;
 use super::cloud_event::CloudEvent;
 use super::command::{At, Decide, Decision};
 use super::error::Result;
@@ -119,6 +120,7 @@ impl Decide for ReceiveMessage {
             after: Fields::new(),
             data,
             payload: Some(message.clone()),
+            audience: Audience::everybody(),
         };
         let known = KnownMessage { key, uid: name.uid, expires_at: at.now + REMEMBERED };
         Ok(Decision {

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod action;
 pub mod asks;
+pub mod audience;
 pub mod cloud_event;
 pub mod command;
 pub mod comment;
@@ -23,6 +24,7 @@ pub mod name;
 pub mod people;
 pub mod project;
 pub mod query;
+pub mod reader;
 pub mod reference;
 pub mod relation;
 mod remark;

@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::access::Subject;
+use super::audience::Audience;
 use super::command::{At, Decide, Decision};
 use super::counter::{Counter, CounterKey};
 use super::definition::{DefinitionKey, DefinitionVersion};
@@ -63,6 +64,7 @@ impl Project {
             after: Fields::new(),
             data: Fields::new(),
             payload: None,
+            audience: Audience::everybody(),
         }
     }
 }

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::access::{self, Subject};
 use super::asks::Asks;
+use super::audience::Audience;
 use super::command::{At, Decide, Decision};
 use super::counter::{Counted, Counter, CounterKey};
 use super::error::{Error, Result, invalid, limit_reached, not_found};
 use super::event::{Event, EventType};
-use super::issue::live;
+use super::issue::{Issue, live};
 use super::name::{ActorName, IssueName, RelationName};
 use super::value::Fields;
 use super::working_set::{Change, Footprint, Gone, Noun};
@@ -117,8 +118,9 @@ impl Relation {
         Link { from: self.name.issue.clone(), to: self.target.clone(), kind: self.kind }
     }
 
-    /// An event about it. It is one of the issue that it leads from, whose version stays.
-    fn event(&self, kind: EventType, step: i64) -> Event {
+    /// An event about it. It is one of the issue that it leads from, whose version stays. It names
+    /// the other end too, so it is for who may see both.
+    fn event(&self, at: &At<'_>, kind: EventType, from: &Issue) -> Event {
         let issue = self.name.issue.to_string();
         let said = [
             ("relation", self.name.to_string()),
@@ -132,12 +134,13 @@ impl Relation {
             subject: issue.clone(),
             root: issue,
             version: 0,
-            step,
+            step: from.step,
             event_time: None,
             before: Fields::new(),
             after: Fields::new(),
             data: said.into_iter().map(|(name, text)| (name.to_owned(), json!(text))).collect(),
             payload: None,
+            audience: Audience::of_both(from, at.rows.issues.find(&self.target).map(|to| &**to)),
         }
     }
 }
@@ -175,7 +178,7 @@ pub(super) enum Added {
     /// There is one that says the same.
     Known(Arc<Relation>),
     /// It is new: its rows and its event.
-    New(Arc<Relation>, Vec<Change>, Event),
+    New(Arc<Relation>, Vec<Change>, Box<Event>),
 }
 
 /// Adds a relation, under the locks of both issues. `field` is where the target lies in the call.
@@ -210,9 +213,9 @@ pub(super) fn add(at: &At<'_>, field: &str, link: &Link) -> Result<Added> {
         target: link.to.clone(),
         kind: link.kind,
     });
-    let event = relation.event(EventType::RelationAdded, from.step);
+    let event = relation.event(at, EventType::RelationAdded, from);
     let changes = vec![Arc::clone(&relation).into(), Arc::new(near).into(), Arc::new(far).into()];
-    Ok(Added::New(relation, changes, event))
+    Ok(Added::New(relation, changes, Box::new(event)))
 }
 
 /// Says how one issue stands to another.
@@ -243,7 +246,7 @@ impl Decide for CreateIssueRelation {
             Added::New(relation, changes, event) => Ok(Decision {
                 changes,
                 gone: Vec::new(),
-                events: vec![event],
+                events: vec![*event],
                 resource: relation.into(),
             }),
         }
@@ -283,9 +286,9 @@ impl Decide for DeleteIssueRelation {
         // The target may be deleted: what leads to it can still be taken away.
         // A relation to an issue that the caller may not see is hidden with it.
         let seen = access::check(at, "DeleteIssueRelation", Subject::Issue(&relation.target));
-        seen.map_err(|error| match error {
-            Error::NotFound { .. } => not_found(&self.name),
-            other => other,
+        seen.map_err(|error| {
+            let hidden = matches!(error, Error::NotFound { .. });
+            if hidden { not_found(&self.name) } else { error }
         })?;
         let ends = [&self.name.issue, &relation.target].map(counter_key);
         let counters = ends.iter().filter_map(|key| at.rows.counters.find(key));
@@ -293,7 +296,7 @@ impl Decide for DeleteIssueRelation {
         Ok(Decision {
             changes: fewer.collect(),
             gone: vec![Gone::Relation(self.name.clone())],
-            events: vec![relation.event(EventType::RelationRemoved, from.step)],
+            events: vec![relation.event(at, EventType::RelationRemoved, from)],
             resource: Arc::clone(relation).into(),
         })
     }

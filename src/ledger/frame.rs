@@ -12,7 +12,8 @@ use crate::proto::well_known::{to_struct, to_timestamp};
 /// Encodes an event.
 pub fn encode(event: &Event, recorded: &Recorded) -> Bytes {
     let Event { kind, project, subject, root, version, step, .. } = event;
-    let Event { event_time, before, after, data, payload, .. } = event;
+    // Who may see it is stored beside it.
+    let Event { event_time, before, after, data, payload, audience: _, .. } = event;
     let Recorded { id, actor, at, ends_command } = recorded;
     let message = proto::Event {
         seq: 0,
@@ -32,6 +33,56 @@ pub fn encode(event: &Event, recorded: &Recorded) -> Bytes {
         data: to_struct(data),
         payload: payload.as_ref().map(Into::into),
         ends_command: *ends_command,
+        hidden: false,
     };
     message.encode_to_vec().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::audience::Audience;
+    use crate::domain::cloud_event::CloudEvent;
+    use crate::domain::event::{EventType, Seq};
+    use crate::domain::name::ActorName;
+    use crate::domain::value::Fields;
+    use crate::stream::{hidden, with_seq};
+
+    /// The stream takes an encoded event apart by the numbers of its fields: these are they.
+    #[test]
+    fn a_hidden_event_is_the_event_without_what_has_become() {
+        let fields = |value: &str| Fields::from_iter([("status".to_owned(), json!(value))]);
+        let event = Event {
+            kind: EventType::IssueTransitioned,
+            project: None,
+            subject: "projects/abc/issues/1".into(),
+            root: "projects/abc/issues/1".into(),
+            version: 300,
+            step: 2,
+            event_time: None,
+            before: fields("open"),
+            after: fields("secret"),
+            data: fields("secret"),
+            payload: Some(CloudEvent { id: "secret".into(), ..CloudEvent::default() }),
+            audience: Audience::everybody(),
+        };
+        let recorded = Recorded {
+            id: uuid::Uuid::max(),
+            actor: ActorName::root(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            ends_command: true,
+        };
+        let bytes = with_seq(Seq(7), &encode(&event, &recorded));
+        let whole = proto::Event::decode(&bytes[..]).unwrap();
+
+        let seen = proto::Event::decode(hidden(&bytes)).unwrap();
+
+        assert!(whole.after.is_some() && whole.data.is_some() && whole.payload.is_some());
+        let left = proto::Event { after: None, data: None, payload: None, hidden: true, ..whole };
+        assert_eq!(seen, left);
+        assert_eq!(left.before.unwrap().fields.len(), 1);
+        assert!(proto::Event::decode(hidden(&bytes[..20])).unwrap().hidden, "cut off");
+    }
 }

@@ -150,6 +150,11 @@ async fn draw(
         let drawn = tx.draw_actions(draw, standing, take).await?;
         let names: Vec<_> = drawn.iter().map(|action| action.name.clone()).collect();
         rows.actions.add(Rows::load(&names.iter().cloned().collect(), drawn));
+        // Who may see an action is for its issue to say, and claims lock no issue.
+        let issues: BTreeSet<_> = names.iter().map(|name| name.issue.clone()).collect();
+        let restricted = tx.restricted_issues(&issues).await?;
+        let found = restricted.iter().map(|issue| issue.name.clone()).collect();
+        rows.issues.add(Rows::load(&found, restricted));
         rows.drawn.insert(draw.clone(), names);
     }
     Ok(())

@@ -31,8 +31,8 @@ prepared!(
         numbers: Vec<i64> => Array<BigInt>,
         limit: i64 => BigInt,
     ) -> (Text, BigInt, BigInt),
-    "select u.project, u.number, b.number from unnest({projects}, {numbers}) as u (project, number) \
-     cross join lateral (with recursive below as (\
+    "select u.project, u.number, b.number from unnest({projects}, {numbers}) \
+     as u (project, number) cross join lateral (with recursive below as (\
      select i.project, i.number from issues i where i.project = u.project \
      and i.parent = u.number \
      union all \

@@ -1,4 +1,4 @@
-//! The tables `groups` and `group_members`. The rows of the second are locked by those of the first.
+//! The tables `groups` and `group_members`. Who holds a row of the first holds its members.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;

@@ -129,6 +129,14 @@ prepared!(
 );
 
 prepared!(
+    Restricted(projects: Vec<&'a str> => Array<Text>, numbers: Vec<i64> => Array<BigInt>)
+        -> SqlRow,
+    concat!("select ", columns!(), " from unnest({projects}, {numbers}) as u (project, number) \
+             cross join lateral (select * from issues i where i.project = u.project \
+             and i.number = u.number and i.visible_to is not null limit 1) as i")
+);
+
+prepared!(
     Insert(
         project: Vec<&'a str> => Array<Text>,
         number: Vec<i64> => Array<BigInt>,
@@ -350,6 +358,17 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &IssueName) -> Resu
     let (project, number) = (name.project.as_str(), name.number);
     let rows: Vec<Row> = Find { project, number, _of: PhantomData }.load(conn).await?;
     Ok(rows.into_iter().next().map(issue))
+}
+
+/// Those of these issues that not everybody may see who may read their project: not locked.
+pub(super) async fn restricted(
+    conn: &mut AsyncPgConnection,
+    names: &BTreeSet<IssueName>,
+) -> Result<Vec<Issue>> {
+    let projects = names.iter().map(|name| name.project.as_str()).collect();
+    let numbers = names.iter().map(|name| name.number).collect();
+    let rows: Vec<Row> = Restricted { projects, numbers, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(issue).collect())
 }
 
 impl Table for Issue {

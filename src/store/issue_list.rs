@@ -7,9 +7,11 @@ use super::error::Result;
 use super::issue::{self, Row, SqlRow};
 use super::query::Stored::{As, Words};
 use super::query::{Columns, Statement};
+use super::visible;
 use crate::domain::issue::Issue;
 use crate::domain::name::ProjectId;
 use crate::domain::query::{Filter, Order, Position};
+use crate::domain::reader::Reader;
 
 /// Which issues, from where on.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,8 @@ pub struct IssueList<'a> {
     pub project: &'a ProjectId,
     /// Hidden ones too, if they were hidden later than that.
     pub deleted_after: Option<Timestamp>,
+    /// Who asks: of theirs alone.
+    pub reader: &'a Reader,
     /// Which of them.
     pub filter: &'a Filter,
     /// In which order.
@@ -75,13 +79,14 @@ pub(super) async fn plan(conn: &mut AsyncPgConnection, asked: &IssueList<'_>) ->
 }
 
 fn statement(asked: &IssueList<'_>) -> Statement<SqlRow> {
-    let IssueList { project, deleted_after, filter, order, after, limit } = *asked;
+    let IssueList { project, deleted_after, reader, filter, order, after, limit } = *asked;
     let mut page = Statement::new("select ");
     page.sql(issue::COLUMNS).sql(" from issues i where i.project = ").text(project.as_str());
     match deleted_after {
         None => page.sql(" and i.deleted_at is null"),
         Some(at) => page.sql(" and (i.deleted_at is null or i.deleted_at > ").time(at).sql(")"),
     };
+    visible::issues(&mut page, project, reader);
     page.sql(" and ").filter(COLUMNS, filter).after(COLUMNS, order, after);
     page.order(COLUMNS, order).sql(" limit ").integer(limit);
     page.done()

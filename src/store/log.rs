@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::error::{Fault, Result};
 use super::prepared::{prepared, walk};
 use super::{partition, time};
+use crate::domain::audience::{Audience, Names};
 use crate::domain::definition::DefinitionKey;
-use crate::domain::event::{EventPattern, Seq};
-use crate::domain::filter::EventFilter;
+use crate::domain::event::Seq;
 
 /// An event to append: its encoded body, and what readers filter by.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct NewEvent {
     pub class: i16,
     /// Whether it is the last of its command.
     pub ends_command: bool,
+    /// Who may see it.
+    pub audience: Audience,
     /// An encoded `potts.v1.Event` without `seq`.
     pub body: Bytes,
 }
@@ -101,12 +103,14 @@ const APPEND: &str = "), stale as (
                events_before)
     ), appended as (
         insert into events (seq, event_id, project, root, subject, version, type, class,
-               ends_command, recorded_at, body)
+               ends_command, visible_before, visible_after, recorded_at, body)
         select head.seq + e.n, e.event_id, e.project, e.root, e.subject, e.version, e.type,
-               e.class, e.ends_command, {now}, e.body
+               e.class, e.ends_command, e.visible_before::text[], e.visible_after::text[], {now},
+               e.body
           from head, unnest({event_ids}, {event_projects}, {roots}, {subjects}, {event_versions},
-               {types}, {classes}, {ends}, {bodies}) with ordinality as e (event_id, project, root,
-               subject, version, type, class, ends_command, body, n)
+               {types}, {classes}, {ends}, {visible_before}, {visible_after}, {bodies})
+               with ordinality as e (event_id, project, root, subject, version, type, class,
+               ends_command, visible_before, visible_after, body, n)
     )
     select head.seq, stale.n from head, stale";
 
@@ -131,7 +135,15 @@ struct AppendStatement<'a> {
     types: Vec<&'a str>,
     classes: Vec<i16>,
     ends: Vec<bool>,
+    visible_before: Vec<Option<String>>,
+    visible_after: Vec<Option<String>>,
     bodies: Vec<&'a [u8]>,
+}
+
+/// Names as the text of an array, for an array of arrays would be flattened. They hold nothing that
+/// needs quotes.
+fn array(names: &[String]) -> String {
+    format!("{{{}}}", names.join(","))
 }
 
 impl<'a> AppendStatement<'a> {
@@ -146,8 +158,7 @@ impl<'a> AppendStatement<'a> {
             callers: requests.iter().map(|r| r.caller.as_str()).collect(),
             request_ids: requests.iter().map(|r| r.request_id).collect(),
             fingerprints: requests.iter().map(|r| r.fingerprint.as_slice()).collect(),
-            // An array of arrays would be flattened. Names hold nothing that needs quotes.
-            names: requests.iter().map(|r| format!("{{{}}}", r.names.join(","))).collect(),
+            names: requests.iter().map(|r| array(&r.names)).collect(),
             changes: requests.iter().map(|r| r.changed).collect(),
             events_before: requests.iter().map(|r| r.events_before).collect(),
             event_ids: events.iter().map(|e| e.event_id).collect(),
@@ -158,6 +169,8 @@ impl<'a> AppendStatement<'a> {
             types: events.iter().map(|e| e.kind).collect(),
             classes: events.iter().map(|e| e.class).collect(),
             ends: events.iter().map(|e| e.ends_command).collect(),
+            visible_before: events.iter().map(|e| e.audience.before().map(array)).collect(),
+            visible_after: events.iter().map(|e| e.audience.after().map(array)).collect(),
             bodies: events.iter().map(|e| e.body.as_ref()).collect(),
         }
     }
@@ -195,6 +208,10 @@ impl QueryFragment<Pg> for AppendStatement<'_> {
             "types" => out.push_bind_param::<Array<Text>, _>(&self.types),
             "classes" => out.push_bind_param::<Array<SmallInt>, _>(&self.classes),
             "ends" => out.push_bind_param::<Array<Bool>, _>(&self.ends),
+            "visible_before" => {
+                out.push_bind_param::<Array<Nullable<Text>>, _>(&self.visible_before)
+            }
+            "visible_after" => out.push_bind_param::<Array<Nullable<Text>>, _>(&self.visible_after),
             "bodies" => out.push_bind_param::<Array<Binary>, _>(&self.bodies),
             other => panic!("the append has no parameter {other}"),
         })
@@ -289,23 +306,27 @@ pub struct LogRow {
     pub kind: String,
     /// The number of its class.
     pub class: i16,
+    /// Who may see it.
+    pub audience: Audience,
     /// An encoded `potts.v1.Event` without `seq`.
     pub body: Vec<u8>,
 }
 
-type SqlRow = (BigInt, SqlUuid, Bool, Text, Text, Text, Text, SmallInt, Binary);
-type Row = (i64, Uuid, bool, String, String, String, String, i16, Vec<u8>);
+type SqlNames = Nullable<Array<Text>>;
+type SqlRow = (BigInt, SqlUuid, Bool, Text, Text, Text, Text, SmallInt, SqlNames, SqlNames, Binary);
+type Row = (i64, Uuid, bool, String, String, String, String, i16, Names, Names, Vec<u8>);
 
 fn log_row(row: Row) -> LogRow {
-    let (seq, event_id, ends_command, project, root, subject, kind, class, body) = row;
-    let seq = Seq(seq);
-    LogRow { seq, event_id, ends_command, project, root, subject, kind, class, body }
+    let (seq, event_id, ends_command, project, root, subject, kind, class, before, after, body) =
+        row;
+    let (seq, audience) = (Seq(seq), Audience::of(before, after));
+    LogRow { seq, event_id, ends_command, project, root, subject, kind, class, audience, body }
 }
 
 prepared!(
     Tail(after: i64 => BigInt, to: i64 => BigInt) -> SqlRow,
-    "select seq, event_id, ends_command, project, root, subject, type, class, body from events \
-     where seq > {after} and seq <= {to} order by seq"
+    "select seq, event_id, ends_command, project, root, subject, type, class, visible_before, \
+     visible_after, body from events where seq > {after} and seq <= {to} order by seq"
 );
 
 /// Every event after one place, up to and including another.
@@ -313,151 +334,6 @@ pub(super) async fn tail(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> R
     let tail = Tail { after: after.0, to: to.0, _of: PhantomData };
     let rows: Vec<Row> = tail.load(conn).await?;
     Ok(rows.into_iter().map(log_row).collect())
-}
-
-/// An event on a page: `taken` says whether the filter takes it. The last place that was scanned
-/// is always there, taken or not, because a cursor is made from it.
-#[derive(Clone, Debug)]
-pub struct PageRow {
-    /// Its place.
-    pub seq: Seq,
-    /// Its id.
-    pub event_id: Uuid,
-    /// Whether it is the last of its command.
-    pub ends_command: bool,
-    /// Whether the filter takes it.
-    pub taken: bool,
-    /// An encoded `potts.v1.Event` without `seq`.
-    pub body: Vec<u8>,
-}
-
-type PageSqlRow = (BigInt, SqlUuid, Bool, Bool, Binary);
-
-fn page_row(row: (i64, Uuid, bool, bool, Vec<u8>)) -> PageRow {
-    let (seq, event_id, ends_command, taken, body) = row;
-    PageRow { seq: Seq(seq), event_id, ends_command, taken, body }
-}
-
-prepared!(
-    WholePage(after: i64 => BigInt, to: i64 => BigInt, limit: i64 => BigInt) -> PageSqlRow,
-    "select seq, event_id, ends_command, true, body from events \
-     where seq > {after} and seq <= {to} order by seq limit {limit}"
-);
-
-macro_rules! filter {
-    () => {
-        "(({projects} is null or project = any({projects})) \
-         and ({roots} is null or root = any({roots})) \
-         and ({subjects} is null or subject = any({subjects})) \
-         and ({types} is null or type = any({types}) or split_part(type, '.', 1) = any({nouns})) \
-         and ({classes} is null or class = any({classes})))"
-    };
-}
-
-macro_rules! filtered {
-    ($name:ident, $row:ty, $($part:expr),*) => {
-        prepared!(
-            $name(
-                after: i64 => BigInt,
-                to: i64 => BigInt,
-                limit: i64 => BigInt,
-                projects: Option<Vec<&'a str>> => Nullable<Array<Text>>,
-                roots: Option<Vec<&'a str>> => Nullable<Array<Text>>,
-                subjects: Option<Vec<&'a str>> => Nullable<Array<Text>>,
-                types: Option<Vec<&'a str>> => Nullable<Array<Text>>,
-                nouns: Vec<&'a str> => Array<Text>,
-                classes: Option<Vec<i16>> => Nullable<Array<SmallInt>>,
-            ) -> $row,
-            concat!($($part),*)
-        );
-
-        impl<'a> $name<'a> {
-            fn new(after: Seq, to: Seq, limit: i64, filter: &'a EventFilter) -> Self {
-                let EventFilter { projects, roots, subjects, types, classes } = filter;
-                let names = |set: &'a std::collections::BTreeSet<String>| {
-                    set.iter().map(String::as_str).collect()
-                };
-                let (types, nouns) = patterns(types.as_deref());
-                $name {
-                    after: after.0,
-                    to: to.0,
-                    limit,
-                    projects: projects.as_ref().map(names),
-                    roots: roots.as_ref().map(names),
-                    subjects: subjects.as_ref().map(names),
-                    types,
-                    nouns,
-                    classes: classes.as_ref().map(|set| set.iter().map(|c| c.number()).collect()),
-                    _of: PhantomData,
-                }
-            }
-        }
-    };
-}
-
-/// Exact types and nouns; no types at all means that every type is taken.
-fn patterns(types: Option<&[EventPattern]>) -> (Option<Vec<&str>>, Vec<&str>) {
-    let Some(types) = types.filter(|types| !types.contains(&EventPattern::All)) else {
-        return (None, Vec::new());
-    };
-    let (mut exact, mut nouns) = (Vec::new(), Vec::new());
-    for pattern in types {
-        match pattern {
-            EventPattern::Exact(kind) => exact.push(kind.as_str()),
-            EventPattern::Noun(noun) => nouns.push(noun.as_str()),
-            EventPattern::All => (),
-        }
-    }
-    (Some(exact), nouns)
-}
-
-filtered!(
-    FilteredPage,
-    PageSqlRow,
-    "select seq, event_id, ends_command, ",
-    filter!(),
-    " as taken, body from events where seq > {after} and seq <= {to} and (seq = {to} or ",
-    filter!(),
-    ") order by seq limit {limit}"
-);
-
-filtered!(
-    Newest,
-    PageSqlRow,
-    "select seq, event_id, ends_command, true, body from events \
-     where seq > {after} and seq <= {to} and ",
-    filter!(),
-    " order by seq desc limit {limit}"
-);
-
-/// A page of the log: what the filter takes after one place up to another, and the row of the last
-/// place itself. At most `limit` rows.
-pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
-    after: Seq,
-    to: Seq,
-    filter: &EventFilter,
-    limit: i64,
-) -> Result<Vec<PageRow>> {
-    let rows: Vec<(i64, Uuid, bool, bool, Vec<u8>)> = if filter.takes_all() {
-        let whole = WholePage { after: after.0, to: to.0, limit, _of: PhantomData };
-        whole.load(conn).await?
-    } else {
-        FilteredPage::new(after, to, limit, filter).load(conn).await?
-    };
-    Ok(rows.into_iter().map(page_row).collect())
-}
-
-/// The newest events that the filter takes, newest first, after one place up to another.
-pub(super) async fn newest(
-    conn: &mut AsyncPgConnection,
-    after: Seq,
-    to: Seq,
-    filter: &EventFilter,
-    limit: i64,
-) -> Result<Vec<PageRow>> {
-    let rows: Vec<_> = Newest::new(after, to, limit, filter).load(conn).await?;
-    Ok(rows.into_iter().map(page_row).collect())
 }
 
 prepared!(

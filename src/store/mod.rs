@@ -19,6 +19,7 @@ mod issue;
 mod issue_list;
 pub mod lock_order;
 mod log;
+mod log_page;
 mod member;
 mod message;
 pub mod migrate;
@@ -37,6 +38,7 @@ mod sweep;
 mod table;
 mod time;
 mod transact;
+mod visible;
 
 use std::time::Duration;
 
@@ -52,7 +54,8 @@ pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
 pub use issue_list::IssueList;
-pub use log::{Append, LogRow, LogState, NewEvent, NewRequest, PageRow};
+pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
+pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
 pub use request::KnownRequest;
 pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
@@ -62,7 +65,6 @@ pub use transact::{Resolve, Resolved, Session, Tx};
 use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
     CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
@@ -70,6 +72,7 @@ use crate::domain::name::{
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
+use crate::domain::reader::View;
 use crate::domain::reference::Reference;
 use crate::domain::relation::Relation;
 
@@ -306,30 +309,26 @@ impl Store {
         reader.give_back(rows).await
     }
 
-    /// What a filter takes after one place up to another, and the row of the last place itself.
-    pub async fn log_page(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> Result<Vec<PageRow>> {
+    /// A page of the log: what is seen of a stretch, oldest first, and the row of its last place.
+    pub async fn log_page(&self, stretch: Stretch, view: &View) -> Result<Vec<PageRow>> {
         let mut reader = self.stream.get(None).await?;
-        let rows = log::page(reader.conn(), after, to, filter, limit).await;
+        let rows = log_page::page(reader.conn(), stretch, view).await;
         reader.give_back(rows).await
     }
 
-    /// The newest events that a filter takes, newest first, after one place up to another.
-    pub async fn log_newest(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> Result<Vec<PageRow>> {
+    /// What is seen of a stretch of the log, newest first.
+    pub async fn log_newest(&self, stretch: Stretch, view: &View) -> Result<Vec<PageRow>> {
         let mut reader = self.stream.get(None).await?;
-        let rows = log::newest(reader.conn(), after, to, filter, limit).await;
+        let rows = log_page::newest(reader.conn(), stretch, view).await;
         reader.give_back(rows).await
+    }
+
+    /// The standing of these people, of those that exist.
+    pub async fn standings(&self, people: &[Principal]) -> Result<Vec<Standing>> {
+        let mut reader = self.stream.get(None).await?;
+        let people: Vec<&Principal> = people.iter().collect();
+        let standings = standing::find(reader.conn(), &people).await;
+        reader.give_back(standings).await
     }
 
     /// The first place whose event was recorded at or after a time.
@@ -361,8 +360,7 @@ async fn begin_snapshot(
     let Some(known) = known_head else { return Ok(None) };
     conn.batch_execute("begin isolation level repeatable read read only").await?;
     let state = log::state(conn, known).await?;
-    let before = Seq(state.head.0 - 1);
-    let last = log::page(conn, before, state.head, &EventFilter::default(), 1).await?;
+    let last = log_page::page(conn, Stretch::one(state.head), &View::of_everything()).await?;
     Ok(Some((state, last.into_iter().next())))
 }
 

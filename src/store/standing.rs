@@ -59,3 +59,30 @@ pub(super) async fn find(
     let rows: Vec<Row> = Find { names, _of: PhantomData }.load(conn).await?;
     Ok(rows.into_iter().map(standing).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever order roles come in, and however many of a project, the highest counts.
+        #[test]
+        fn the_highest_role_of_a_project_counts(
+            given in prop::collection::vec((0..3_usize, prop::sample::select(Role::ALL)), 0..12),
+        ) {
+            let ids = ["abc", "klm", "xyz"];
+            let projects = given.iter().map(|(n, _)| ids[*n].to_owned()).collect();
+            let roles = given.iter().map(|(_, role)| role.as_str().to_owned()).collect();
+            let row = ("actors/ann".to_owned(), true, true, false, Vec::new(), projects, roles);
+
+            let standing = standing(row);
+
+            for (n, id) in ids.into_iter().enumerate() {
+                let of_project = given.iter().filter(|(of, _)| *of == n).map(|(_, role)| *role);
+                prop_assert_eq!(standing.role(&stored::project_id(id)), of_project.max());
+            }
+        }
+    }
+}

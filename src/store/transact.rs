@@ -15,21 +15,24 @@ use uuid::Uuid;
 use super::connect::{Connector, Purpose};
 use super::error::{Fault, Result};
 use super::log::{self, Append};
+use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
 use super::{
-    action, asks, configuration, definition, group, lock_order, member, project, standing, time,
+    action, asks, configuration, definition, group, issue, lock_order, member, project, standing,
+    time,
 };
 use crate::domain::action::{Action, ActionAsks, Draw};
 use crate::domain::asks::{Asks, Found};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::domain::name::{ActionName, MemberName, Principal, ProjectId};
+use crate::domain::issue::Issue;
+use crate::domain::name::{ActionName, IssueName, MemberName, Principal, ProjectId};
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
+use crate::domain::reader::View;
 use crate::domain::working_set::{Changes, Noun, Rows};
 
 prepared!(Now() -> Timestamptz, "select potts_now()");
@@ -201,7 +204,8 @@ impl Tx<'_> {
 
     /// The id of an event, if the log still has it.
     pub async fn event_id(&mut self, seq: Seq) -> Result<Option<Uuid>> {
-        let rows = log::page(self.conn(), Seq(seq.0 - 1), seq, &EventFilter::default(), 1).await?;
+        let stretch = Stretch::one(seq);
+        let rows = log_page::page(self.conn(), stretch, &View::of_everything()).await?;
         Ok(rows.into_iter().next().map(|row| row.event_id))
     }
 
@@ -253,6 +257,11 @@ impl Tx<'_> {
         people: &BTreeSet<Principal>,
     ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
         member::known(self.conn(), projects, people).await
+    }
+
+    /// Those of these issues that not everybody may see who may read their project: not locked.
+    pub async fn restricted_issues(&mut self, names: &BTreeSet<IssueName>) -> Result<Vec<Issue>> {
+        issue::restricted(self.conn(), names).await
     }
 
     /// Takes the order lock and appends to the log, and answers the head before it.

@@ -82,6 +82,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::audience::Audience;
     use crate::domain::event::Seq;
 
     fn frames(project: &str, kind: &str) -> Vec<Arc<Frame>> {
@@ -94,6 +95,7 @@ mod tests {
             subject: String::new(),
             kind: kind.into(),
             class: 1,
+            audience: Audience::everybody(),
             bytes: Bytes::new(),
         })]
     }

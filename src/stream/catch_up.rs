@@ -13,7 +13,8 @@ use super::page::{Answer, Page, Row, Trouble, Wanted};
 use super::shared::Shared;
 use crate::domain::error::Error;
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
+use crate::domain::reader::View;
+use crate::store::Stretch;
 
 /// How many places a filtered page scans, at first and at most. More finds rare events with fewer
 /// statements, but each of them keeps a connection for longer.
@@ -93,7 +94,7 @@ impl CatchUp {
     }
 
     /// Goes on after the last row: `at` is the place of the reader.
-    pub fn turn(&mut self, shared: &Shared, filter: &Arc<EventFilter>, at: Seq) -> Turn {
+    pub fn turn(&mut self, shared: &Shared, view: &Arc<View>, at: Seq) -> Turn {
         self.page = None;
         let now = Instant::now();
         if self.retry_at.is_some_and(|retry_at| now < retry_at) {
@@ -102,14 +103,14 @@ impl CatchUp {
         self.retry_at = None;
         let Some(answer) = self.look() else {
             if self.asked.is_none() && at < shared.head() {
-                self.ask(shared, filter, at);
+                self.ask(shared, view, at);
             }
             return Turn::Wait(None);
         };
         let trouble = match answer {
             Ok(page) => {
-                self.learn(&page, filter.takes_all());
-                self.ask_ahead(shared, filter, &page);
+                self.learn(&page, view.takes_all());
+                self.ask_ahead(shared, view, &page);
                 self.page = Some(page);
                 return Turn::Rows;
             }
@@ -149,25 +150,25 @@ impl CatchUp {
     }
 
     /// The head is read before the page: what is scanned was there.
-    fn ask(&mut self, shared: &Shared, filter: &Arc<EventFilter>, after: Seq) {
+    fn ask(&mut self, shared: &Shared, view: &Arc<View>, after: Seq) {
         let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
         self.asked_rows = if pressed { self.rows.min(ROWS_PRESSED) } else { self.rows };
         let rows = i64::try_from(self.asked_rows).unwrap_or(i64::MAX);
-        let window = if filter.takes_all() { rows } else { self.window };
+        let window = if view.takes_all() { rows } else { self.window };
         let to = Seq(after.0.saturating_add(window)).min(shared.head());
         let (reply, asked) = oneshot::channel();
         self.asked = Some(asked);
-        let filter = Arc::clone(filter);
-        let wanted = Wanted { after, to, filter, limit: self.asked_rows, reply };
+        let stretch = Stretch { after, to, limit: rows };
+        let wanted = Wanted { stretch, view: Arc::clone(view), reply };
         shared.pages.ask(wanted, shared.options.subscriptions_max);
     }
 
     /// Asks for the page after this one, unless the ring goes on from there.
-    fn ask_ahead(&mut self, shared: &Shared, filter: &Arc<EventFilter>, page: &Page) {
+    fn ask_ahead(&mut self, shared: &Shared, view: &Arc<View>, page: &Page) {
         let Some(end) = page.rows.back().map(|row| row.position.seq) else { return };
         let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
         if !pressed && !shared.read().ring.reaches(end) {
-            self.ask(shared, filter, end);
+            self.ask(shared, view, end);
         }
     }
 

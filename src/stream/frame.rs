@@ -1,14 +1,18 @@
 //! A committed event as readers get it: its bytes as they are sent, and what filters look at.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use prost::encoding::{self, DecodeContext, WireType};
 use uuid::Uuid;
 
 use super::cursor::Position;
+use crate::domain::audience::Audience;
 use crate::domain::event::Seq;
 use crate::domain::filter::Facts;
 
 /// What `seq` takes in front of a body: a tag, and a varint of 64 bits.
 pub(super) const SEQ_BYTES_MAX: usize = 11;
+/// What the mark of a hidden event takes behind it: a tag of two bytes, and true.
+pub(super) const HIDDEN_BYTES: usize = 3;
 
 /// An event on its way to readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Frame {
     pub kind: String,
     /// The number of its class.
     pub class: i16,
+    /// Who may see it.
+    pub audience: Audience,
     /// An encoded `potts.v1.Event`.
     pub bytes: Bytes,
 }
@@ -64,6 +70,28 @@ pub(super) fn put_with_seq(seq: Seq, body: &[u8], buffer: &mut BytesMut) {
     // Field 1, a varint.
     const SEQ_TAG: u8 = 1 << 3;
     buffer.put_u8(SEQ_TAG);
-    prost::encoding::encode_varint(seq.0.cast_unsigned(), buffer);
+    encoding::encode_varint(seq.0.cast_unsigned(), buffer);
     buffer.put_slice(body);
+}
+
+/// An encoded event as it is for a reader who may not see what has become: without the fields
+/// `after`, `data` and `payload`, and with `hidden`. Whatever cannot be read is left out.
+pub fn hidden(event: &[u8]) -> Bytes {
+    const LEFT_OUT: [u32; 3] = [14, 15, 16];
+    const HIDDEN: u32 = 18;
+    let mut bytes = BytesMut::with_capacity(event.len() + HIDDEN_BYTES);
+    let mut rest = event;
+    while !rest.is_empty() {
+        let field = rest;
+        let Ok((tag, wire)) = encoding::decode_key(&mut rest) else { break };
+        if encoding::skip_field(wire, tag, &mut rest, DecodeContext::default()).is_err() {
+            break;
+        }
+        if !LEFT_OUT.contains(&tag) {
+            bytes.extend(field.iter().take(field.len() - rest.len()));
+        }
+    }
+    encoding::encode_key(HIDDEN, WireType::Varint, &mut bytes);
+    bytes.put_u8(1);
+    bytes.freeze()
 }

@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::bells::Moved;
+use super::callers::{self, Caller};
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
@@ -17,6 +18,7 @@ use super::subscription::{Seat, Subscription};
 use super::{open, page, tail};
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::event::Seq;
+use crate::domain::name::ActorName;
 use crate::domain::name::ProjectId;
 use crate::store;
 
@@ -155,6 +157,7 @@ impl Hub {
             () = tail::follow(&self.shared) => (),
             () = tail::wake_in_groups(&self.shared) => (),
             () = page::serve(&self.shared) => (),
+            () = callers::follow(&self.shared) => (),
         }
         self.stop();
     }
@@ -165,14 +168,16 @@ impl Hub {
         open::position(&self.shared, seq).await
     }
 
-    /// Starts a reader. Refuses a start that cannot be honoured.
+    /// Starts a reader, who is sent what the caller may see. Refuses a start that cannot be
+    /// honoured.
     ///
     /// # Errors
     ///
     /// `FailedPrecondition` for a cursor of another log, `OutOfRange` for one that lies before or
     /// behind this one, `Invalid` for a time in the future, `Exhausted` for one reader too many,
+    /// `Forbidden` for a caller who is disabled or deleted,
     /// `Unavailable` while the service stops or the log cannot be read.
-    pub async fn subscribe(&self, request: Subscribe) -> Result<Subscription> {
+    pub async fn subscribe(&self, caller: &ActorName, request: Subscribe) -> Result<Subscription> {
         let Some(seat) = Seat::take(&self.shared) else {
             return Err(Error::Exhausted {
                 reason: Reason::LimitReached,
@@ -181,7 +186,8 @@ impl Hub {
             });
         };
         let opening = open::open(&self.shared, &request).await?;
-        Ok(Subscription::new(seat, request, opening))
+        let caller = Caller::find(&self.shared, caller).await?;
+        Ok(Subscription::new(seat, caller, request, opening))
     }
 
     /// Ends all subscriptions, and refuses new ones.

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::store::{self, LogRow, LogState, PageRow, Store};
+use crate::domain::name::Principal;
+use crate::domain::people::Standing;
+use crate::domain::reader::View;
+use crate::store::{self, LogRow, LogState, PageRow, Store, Stretch};
 
 /// Asking for the time is a sign of life: an answer later than this is none.
 const NOW_WITHIN: Duration = Duration::from_secs(5);
@@ -26,15 +28,11 @@ pub trait Log: Send + Sync + Debug {
     /// Every event after one place, up to and including another.
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>>;
 
-    /// What a filter takes after one place up to another, and the row of the last place itself,
-    /// taken or not. At most `limit` rows.
-    fn page<'a>(
-        &'a self,
-        after: Seq,
-        to: Seq,
-        filter: &'a EventFilter,
-        limit: i64,
-    ) -> Reading<'a, Vec<PageRow>>;
+    /// What is seen of a stretch, and the row of its last place, seen or not.
+    fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>>;
+
+    /// The standing of these people, of those that exist.
+    fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>>;
 
     /// The first place whose event was recorded at or after a time.
     fn first_at(&self, state: LogState, at: Timestamp) -> Reading<'_, Seq>;
@@ -52,14 +50,12 @@ impl Log for Store {
         Box::pin(Store::tail(self, after, to))
     }
 
-    fn page<'a>(
-        &'a self,
-        after: Seq,
-        to: Seq,
-        filter: &'a EventFilter,
-        limit: i64,
-    ) -> Reading<'a, Vec<PageRow>> {
-        Box::pin(self.log_page(after, to, filter, limit))
+    fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>> {
+        Box::pin(self.log_page(stretch, view))
+    }
+
+    fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>> {
+        Box::pin(Store::standings(self, people))
     }
 
     fn first_at(&self, state: LogState, at: Timestamp) -> Reading<'_, Seq> {

@@ -4,6 +4,7 @@
 
 mod batch;
 mod bells;
+mod callers;
 mod catch_up;
 mod cursor;
 mod frame;
@@ -21,7 +22,7 @@ mod tests;
 
 pub use bells::Moved;
 pub use cursor::{Epoch, Position};
-pub use frame::{Frame, with_seq};
+pub use frame::{Frame, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};
 pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};

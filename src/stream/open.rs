@@ -153,7 +153,8 @@ fn same(shared: &Shared, ours: Epoch, state: LogState) -> Result<LogState> {
     Err(being_replaced())
 }
 
-fn unreadable(shared: &Shared, fault: Fault) -> Error {
+/// What a new reader is told when the log cannot be read.
+pub(super) fn unreadable(shared: &Shared, fault: Fault) -> Error {
     shared.complain("cannot read the log for a new reader", &fault);
     match fault {
         Fault::Bug(_) => Error::Internal(fault.into()),

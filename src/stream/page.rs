@@ -16,23 +16,19 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use super::cursor::Position;
-use super::frame::{SEQ_BYTES_MAX, put_with_seq};
+use super::frame::{HIDDEN_BYTES, SEQ_BYTES_MAX, hidden, put_with_seq};
 use super::shared::Shared;
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::store::{Fault, PageRow};
+use crate::domain::reader::{Seen, View};
+use crate::store::{Fault, PageRow, Stretch};
 
 /// What a reader asks for.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// The place before the page.
-    pub after: Seq,
-    /// The last place to scan.
-    pub to: Seq,
+    /// Which places to scan.
+    pub stretch: Stretch,
     /// What to take.
-    pub filter: Arc<EventFilter>,
-    /// How many rows at most.
-    pub limit: usize,
+    pub view: Arc<View>,
     /// Whom to answer.
     pub reply: oneshot::Sender<Answer>,
 }
@@ -60,7 +56,7 @@ pub(super) struct Row {
     pub position: Position,
     /// Whether it is the last event of its command.
     pub ends_command: bool,
-    /// Its bytes, if the filter takes it.
+    /// Its bytes, if the reader sees it.
     pub taken: Option<Bytes>,
 }
 
@@ -78,19 +74,24 @@ pub(super) struct Page {
 
 impl Page {
     fn new(rows: Vec<PageRow>, held: &Arc<AtomicUsize>) -> Page {
-        let taken = rows.iter().filter(|row| row.taken);
-        let bytes = taken.map(|row| row.body.len() + SEQ_BYTES_MAX).sum();
+        let taken = rows.iter().filter(|row| row.seen != Seen::No);
+        let bytes = taken.map(|row| row.body.len() + SEQ_BYTES_MAX + HIDDEN_BYTES).sum();
         // One allocation for all bodies: a page is served as a whole, soon and to one reader.
         let mut buffer = BytesMut::with_capacity(bytes);
+        let mut put = |seq, body: &[u8]| {
+            put_with_seq(seq, body, &mut buffer);
+            buffer.split().freeze()
+        };
         let rows: VecDeque<Row> = rows
             .into_iter()
             .map(|row| Row {
                 position: Position::after(row.seq, row.event_id),
                 ends_command: row.ends_command,
-                taken: row.taken.then(|| {
-                    put_with_seq(row.seq, &row.body, &mut buffer);
-                    buffer.split().freeze()
-                }),
+                taken: match row.seen {
+                    Seen::No => None,
+                    Seen::Hidden => Some(put(row.seq, &hidden(&row.body))),
+                    Seen::Whole => Some(put(row.seq, &row.body)),
+                },
             })
             .collect();
         let bytes = bytes + rows.len() * size_of::<Row>();
@@ -164,16 +165,15 @@ pub(super) async fn serve(shared: &Arc<Shared>) {
 /// Reads to the end even if the reader goes away meanwhile: a read that is dropped half-way costs
 /// its connection.
 async fn read(shared: Arc<Shared>, wanted: Wanted) {
-    let Wanted { after, to, filter, limit, reply } = wanted;
+    let Wanted { stretch, view, reply } = wanted;
     shared.counters.page_reads.fetch_add(1, Ordering::Relaxed);
-    let answer = page(&shared, after, to, &filter, limit).await;
+    let answer = page(&shared, stretch, &view).await;
     // The reader may be gone.
     let _ = reply.send(answer);
 }
 
-async fn page(shared: &Shared, after: Seq, to: Seq, filter: &EventFilter, limit: usize) -> Answer {
-    let rows_max = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = shared.ask(shared.log.page(after, to, filter, rows_max)).await;
+async fn page(shared: &Shared, stretch: Stretch, view: &View) -> Answer {
+    let rows = shared.ask(shared.log.page(stretch, view)).await;
     let rows = rows.map_err(|fault| {
         shared.complain("cannot read a page of the log, will try again", &fault);
         match fault {
@@ -188,10 +188,10 @@ async fn page(shared: &Shared, after: Seq, to: Seq, filter: &EventFilter, limit:
     // Rows are gone a minute after the log is said to begin behind them, and no sooner. So the
     // beginning that is known after the read tells whether it can have missed any.
     let oldest = shared.oldest().await.map_err(|_| Trouble::Later)?;
-    if after.next() < oldest {
+    if stretch.after.next() < oldest {
         return Err(Trouble::Expired { oldest });
     }
-    if !whole(&rows, after, to, filter, limit) {
+    if !whole(&rows, stretch, view) {
         shared.doubt();
         return Err(Trouble::Hole);
     }
@@ -199,8 +199,9 @@ async fn page(shared: &Shared, after: Seq, to: Seq, filter: &EventFilter, limit:
 }
 
 /// Whether nothing is missing, as far as it shows.
-fn whole(rows: &[PageRow], after: Seq, to: Seq, filter: &EventFilter, limit: usize) -> bool {
+fn whole(rows: &[PageRow], stretch: Stretch, view: &View) -> bool {
+    let Stretch { after, to, limit } = stretch;
     let Some(last) = rows.last() else { return false };
-    let ends = last.seq == to || rows.len() == limit;
-    ends && (!filter.takes_all() || usize::try_from(last.seq.0 - after.0) == Ok(rows.len()))
+    let ends = last.seq == to || i64::try_from(rows.len()) == Ok(limit);
+    ends && (!view.takes_all() || usize::try_from(last.seq.0 - after.0) == Ok(rows.len()))
 }

@@ -13,12 +13,13 @@ use super::frame::Frame;
 use crate::domain::event::Seq;
 
 /// What a frame takes beside its texts and bytes: itself, its place in the ring, allocations.
-const FRAME_BYTES: usize = 320;
+const FRAME_BYTES: usize = 328;
 
 /// What a frame takes in memory, about.
 fn weight(frame: &Frame) -> usize {
-    let Frame { project, root, subject, kind, bytes, .. } = frame;
-    FRAME_BYTES + project.len() + root.len() + subject.len() + kind.len() + bytes.len()
+    let Frame { project, root, subject, kind, audience, bytes, .. } = frame;
+    let texts = project.len() + root.len() + subject.len() + kind.len();
+    FRAME_BYTES + texts + audience.weight() + bytes.len()
 }
 
 /// What lies behind a place.

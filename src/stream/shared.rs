@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use super::bells::Bells;
+use super::callers::Callers;
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::hub::{Options, Stats};
@@ -16,8 +17,8 @@ use super::page::Pages;
 use super::ring::{Ring, Waiting};
 use crate::domain::error::{Error, Reason};
 use crate::domain::event::{Seq, concerns_people};
-use crate::domain::filter::EventFilter;
-use crate::store::{self, Fault, LogState};
+use crate::domain::reader::View;
+use crate::store::{self, Fault, LogState, Stretch};
 
 /// A read that takes longer has failed. The database ends its own statements long before.
 const READ_WITHIN: Duration = Duration::from_secs(15);
@@ -123,6 +124,7 @@ pub(super) struct Shared {
     pub log: Arc<dyn Log>,
     pub options: Options,
     pub pages: Pages,
+    pub callers: Callers,
     pub counters: Counters,
     newest: RwLock<Newest>,
     /// The head again, for those who need nothing else.
@@ -149,6 +151,7 @@ impl Shared {
             log,
             options,
             pages: Pages::default(),
+            callers: Callers::default(),
             counters: Counters::default(),
             head: AtomicI64::new(head.0),
             newest: RwLock::new(newest),
@@ -196,6 +199,12 @@ impl Shared {
     /// The newest event about people. It moves before anybody is answered that there is one.
     pub fn people(&self) -> watch::Receiver<Seq> {
         self.people.subscribe()
+    }
+
+    /// The newest event about people. Read before the head and under the lock of the ring, it is
+    /// that of all that is there.
+    pub fn people_changed(&self) -> Seq {
+        *self.people.borrow()
     }
 
     /// Tells that people have changed, where they have. Whatever lies before an event was committed
@@ -295,6 +304,7 @@ impl Shared {
         let mut newest = self.write();
         let stopped = newest.stopped;
         let old = std::mem::replace(&mut *newest, Newest { stopped, ..Newest::new(state, head) });
+        self.callers.forget();
         self.head.store(head.seq.0, Ordering::Release);
         self.end_all(&mut newest, Ended::LogReplaced);
         // Another log, other people.
@@ -377,8 +387,8 @@ impl Shared {
         if seq == Seq(0) {
             return Ok(Some(Position::default()));
         }
-        let all = EventFilter::default();
-        let rows = self.ask(self.log.page(Seq(seq.0 - 1), seq, &all, 1)).await?;
+        let all = View::of_everything();
+        let rows = self.ask(self.log.page(Stretch::one(seq), &all)).await?;
         let row = rows.into_iter().find(|row| row.seq == seq);
         Ok(row.map(|row| Position::after(row.seq, row.event_id)))
     }

@@ -13,15 +13,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::batch::Batch;
+use super::callers::{Caller, Renewal};
 use super::catch_up::{CatchUp, Turn};
 use super::cursor::{Epoch, Position};
+use super::frame::hidden;
 use super::message::{Message, Subscribe};
 use super::open::Opening;
 use super::ring::{Ahead, Stretch};
 use super::shared::{Ended, Shared};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
+use crate::domain::reader::{Reader, Seen, View};
 
 /// A checkpoint is sent for so many events that the filter did not take: whoever resumes scans no
 /// more than these again.
@@ -88,7 +90,8 @@ enum Step {
 #[derive(Debug)]
 pub struct Subscription {
     seat: Seat,
-    filter: Arc<EventFilter>,
+    caller: Caller,
+    view: Arc<View>,
     takes_all: bool,
     batch_events_max: usize,
     batch_bytes_max: usize,
@@ -99,7 +102,7 @@ pub struct Subscription {
     bell: watch::Receiver<()>,
     /// Set anew only when it has rung or would ring too late: most messages leave it alone.
     timer: Pin<Box<Sleep>>,
-    /// Everything up to here has been scanned, and sent if the filter takes it.
+    /// Everything up to here has been scanned, and sent if it is seen.
     at: Position,
     /// The last cursor that was sent.
     told: Seq,
@@ -114,7 +117,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(seat: Seat, request: Subscribe, opening: Opening) -> Subscription {
+    pub(super) fn new(
+        seat: Seat,
+        caller: Caller,
+        request: Subscribe,
+        opening: Opening,
+    ) -> Subscription {
         let Subscribe {
             start: _,
             filter,
@@ -124,12 +132,14 @@ impl Subscription {
             stop_when_caught_up,
         } = request;
         let Opening { generation, epoch, at, oldest, goal } = opening;
+        let view = View { filter, reader: Arc::clone(caller.reader()) };
         let now = Instant::now();
         Subscription {
             bell: seat.shared.bell(),
             seat,
-            takes_all: filter.takes_all(),
-            filter: Arc::new(filter),
+            caller,
+            takes_all: view.takes_all(),
+            view: Arc::new(view),
             batch_events_max,
             batch_bytes_max,
             checkpoint_interval,
@@ -204,6 +214,12 @@ impl Subscription {
             }
             return self.fail(ended.error());
         }
+        match self.caller.renew() {
+            Renewal::Current => (),
+            Renewal::Other(reader) => self.look_through(reader),
+            Renewal::Pending => return self.silent(None),
+            Renewal::Revoked(error) => return self.fail(error),
+        }
         match &self.phase {
             Phase::Opening { oldest } => {
                 let (oldest, cursor, head) = (*oldest, self.at, self.head());
@@ -213,6 +229,15 @@ impl Subscription {
             Phase::CatchUp(_) => self.catch_up(),
             Phase::Live => self.live(),
             Phase::Closing(_) | Phase::Closed => Step::End,
+        }
+    }
+
+    /// Goes on as one who may read something else; what was read as the one before is dropped.
+    fn look_through(&mut self, reader: Arc<Reader>) {
+        let view = View { filter: self.view.filter.clone(), reader };
+        (self.takes_all, self.view) = (view.takes_all(), Arc::new(view));
+        if let Phase::CatchUp(catch_up) = &mut self.phase {
+            **catch_up = CatchUp::new();
         }
     }
 
@@ -299,7 +324,7 @@ impl Subscription {
             self.phase = Phase::Live;
             return Step::Go;
         }
-        match catch_up_turn(&mut self.phase, &self.seat.shared, &self.filter, self.at.seq) {
+        match catch_up_turn(&mut self.phase, &self.seat.shared, &self.view, self.at.seq) {
             Turn::Rows => Step::Go,
             Turn::Fail(error) => self.fail(error),
             Turn::Wait(until) => self.silent(until),
@@ -360,10 +385,16 @@ impl Subscription {
         Step::Say(Message::FellBehind { cursor: self.at, head: self.head() })
     }
 
-    /// What the ring has for a reader that takes all; none if the subscription has ended.
+    /// Whether what the ring holds now is not for this reader as it is. Asked under the lock of
+    /// the ring, which is how events and what they change come in together.
+    fn is_overtaken(&self) -> bool {
+        self.seat.shared.generation() != self.generation || self.caller.is_stale()
+    }
+
+    /// What the ring has for a reader that takes all; none if the reader must be looked at anew.
     fn scan_whole(&self) -> Option<Ahead<Scanned>> {
         let newest = self.seat.shared.read();
-        if self.seat.shared.generation() != self.generation {
+        if self.is_overtaken() {
             return None;
         }
         let (events_max, bytes_max) = (self.batch_events_max, self.batch_bytes_max);
@@ -376,7 +407,7 @@ impl Subscription {
         })
     }
 
-    /// What the ring has for a reader that filters; none if the subscription has ended.
+    /// What the ring has for a reader that filters; none if the reader must be looked at anew.
     fn scan_filtered(&self) -> Option<Ahead<Scanned>> {
         let mut batch = Batch::new(self.batch_events_max, self.batch_bytes_max);
         let mut scanned: Option<(Position, bool)> = None;
@@ -385,10 +416,11 @@ impl Subscription {
             let at = scanned.map_or(self.at.seq, |(end, _)| end.seq);
             let chunk = {
                 let newest = self.seat.shared.read();
-                if self.seat.shared.generation() != self.generation {
-                    return None;
+                match self.is_overtaken() {
+                    true if scanned.is_none() => return None,
+                    true => break,
+                    false => newest.ring.after(at, CHUNK),
                 }
-                newest.ring.after(at, CHUNK)
             };
             // Filters are asked without the lock: a slow one holds up nobody.
             let frames = match chunk {
@@ -397,11 +429,16 @@ impl Subscription {
                 Ahead::Passed | Ahead::Nothing => break,
             };
             for frame in &frames {
-                if self.filter.takes(frame.facts()) {
-                    if !batch.fits(&frame.bytes) {
+                let event = match self.view.sees(frame.facts(), &frame.audience) {
+                    Seen::No => None,
+                    Seen::Hidden => Some(hidden(&frame.bytes)),
+                    Seen::Whole => Some(frame.bytes.clone()),
+                };
+                if let Some(event) = event {
+                    if !batch.fits(&event) {
                         break 'ring;
                     }
-                    batch.push(frame.bytes.clone());
+                    batch.push(event);
                 }
                 scanned = Some((frame.position(), frame.ends_command));
                 count += 1;
@@ -415,9 +452,9 @@ impl Subscription {
 /// Events, the place up to which was scanned, whether that ends a command.
 type Scanned = (Option<Vec<bytes::Bytes>>, Position, bool);
 
-fn catch_up_turn(phase: &mut Phase, shared: &Shared, filter: &Arc<EventFilter>, at: Seq) -> Turn {
+fn catch_up_turn(phase: &mut Phase, shared: &Shared, view: &Arc<View>, at: Seq) -> Turn {
     match phase {
-        Phase::CatchUp(catch_up) => catch_up.turn(shared, filter, at),
+        Phase::CatchUp(catch_up) => catch_up.turn(shared, view, at),
         Phase::Opening { .. } | Phase::Live | Phase::Closing(_) | Phase::Closed => Turn::Rows,
     }
 }

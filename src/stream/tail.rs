@@ -15,8 +15,8 @@ use super::frame::{Frame, with_seq};
 use super::log::Log;
 use super::shared::Shared;
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
-use crate::store::{self, Fault, LogRow, LogState};
+use crate::domain::reader::View;
+use crate::store::{self, Fault, LogRow, LogState, Stretch};
 
 /// However many hints there are, the log is not read more often.
 const READ_PERIOD: Duration = Duration::from_millis(1);
@@ -127,9 +127,10 @@ fn dense(rows: &[LogRow], after: Seq, at_least: Seq) -> bool {
 }
 
 fn frame(row: LogRow) -> Frame {
-    let LogRow { seq, event_id, ends_command, project, root, subject, kind, class, body } = row;
+    let LogRow { seq, event_id, ends_command, project, root, subject, kind, .. } = row;
+    let LogRow { class, audience, body, .. } = row;
     let bytes = with_seq(seq, &body);
-    Frame { seq, event_id, ends_command, project, root, subject, kind, class, bytes }
+    Frame { seq, event_id, ends_command, project, root, subject, kind, class, audience, bytes }
 }
 
 /// Looks whether the log is still the one that this hub knows, and adopts it if not. Answers
@@ -166,7 +167,7 @@ pub(super) async fn place_of_head(log: &dyn Log, state: LogState) -> store::Resu
     if head < oldest {
         return Ok(Position { seq: head, check: [0; 8] });
     }
-    let rows = log.page(Seq(head.0 - 1), head, &EventFilter::default(), 1).await?;
+    let rows = log.page(Stretch::one(head), &View::of_everything()).await?;
     let row = rows.into_iter().find(|row| row.seq == head);
     row.map(|row| Position::after(row.seq, row.event_id))
         .ok_or_else(|| Fault::Stale(format!("the event {head} is gone")))

@@ -109,6 +109,7 @@ impl Issues {
             Answer::Replayed(name) => {
                 let name = CommentName::parse("name", &name)
                     .map_err(|error| Error::Internal(error.into()))?;
+                self.door.visible_issue(&admitted.caller, name.parent.issue()).await?;
                 (encode(&self.stored_comment(&admitted.caller, &name).await?), true)
             }
         };

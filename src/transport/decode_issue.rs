@@ -96,8 +96,8 @@ impl TryFrom<proto::CreateIssueRelationRequest> for CreateIssueRelation {
     type Error = Error;
 
     fn try_from(request: proto::CreateIssueRelationRequest) -> Result<CreateIssueRelation> {
-        let proto::CreateIssueRelationRequest { parent, relation, request_id: _, validate_only: _ } =
-            request;
+        use proto::CreateIssueRelationRequest as Sent;
+        let Sent { parent, relation, request_id: _, validate_only: _ } = request;
         let from = IssueName::parse("parent", &parent)?;
         let proto::IssueRelation {
             name: _,
@@ -159,7 +159,7 @@ mod tests {
     fn an_issue_begins_active_unless_it_is_said() {
         let start = |active| {
             let issue = proto::Issue { active, ..Default::default() };
-            super::start(&abc(), &issue).unwrap().inactive
+            start(&abc(), &issue).unwrap().inactive
         };
 
         assert_eq!([None, Some(true), Some(false)].map(start), [false, false, true]);

@@ -15,7 +15,7 @@ use super::deadline::Deadline;
 use super::token::Hash;
 use crate::domain::error::Result;
 use crate::domain::event::Seq;
-use crate::domain::name::{ActorName, Principal};
+use crate::domain::name::ActorName;
 use crate::domain::people::Standing;
 use crate::store::{LetIn, Store};
 
@@ -24,8 +24,6 @@ const CALLERS_MAX: usize = 10_000;
 /// Only the database knows the time, and a credential must end by its clock. So one that ends is
 /// asked for again after this; longer lets it in for longer where clocks run apart.
 const EXPIRING_GOOD_FOR: Duration = Duration::from_secs(1);
-/// A look-up for a stream, which has no deadline of its own.
-const STREAM_LOOKUP_MAX: Duration = Duration::from_secs(10);
 
 /// Who callers are; cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,31 +36,6 @@ impl Directory {
     /// Knows nobody yet. `changed` tells when people have changed.
     pub fn new(store: Store, changed: watch::Receiver<Seq>) -> Directory {
         Directory { store, known: Arc::new(Mutex::new(Known::new(changed))) }
-    }
-
-    /// Tells when people have changed: what was answered before may not be so any more.
-    pub fn changed(&self) -> watch::Receiver<Seq> {
-        self.lock().changed.clone()
-    }
-
-    /// What an actor may do now; none is nobody that there is.
-    pub async fn standing(&self, name: &ActorName) -> Result<Option<Arc<Standing>>> {
-        let epoch = {
-            let mut known = self.lock();
-            let epoch = known.epoch();
-            if let Some(standing) = known.standings.get(name) {
-                return Ok(Some(Arc::clone(standing)));
-            }
-            epoch
-        };
-        let deadline = Deadline(Instant::now() + STREAM_LOOKUP_MAX);
-        let who = Principal::from(name.clone());
-        let found = deadline.read(Box::pin(self.store.standing(&who, deadline.0))).await?;
-        let standing = found.map(Arc::new);
-        if let Some(standing) = &standing {
-            self.lock().keep_standing(epoch, name, standing);
-        }
-        Ok(standing)
     }
 
     /// Whom a token lets in; none if it lets in nobody, or not any more.
@@ -114,12 +87,11 @@ struct Known {
     /// Counts how often everything was forgotten: what was asked before is not kept after.
     epoch: u64,
     callers: BTreeMap<Hash, KnownCaller>,
-    standings: BTreeMap<ActorName, Arc<Standing>>,
 }
 
 impl Known {
     fn new(changed: watch::Receiver<Seq>) -> Known {
-        Known { changed, epoch: 0, callers: BTreeMap::new(), standings: BTreeMap::new() }
+        Known { changed, epoch: 0, callers: BTreeMap::new() }
     }
 
     fn entry(
@@ -136,7 +108,6 @@ impl Known {
         if self.changed.has_changed().unwrap_or(false) {
             self.changed.mark_unchanged();
             self.callers.clear();
-            self.standings.clear();
             self.epoch += 1;
         }
         self.epoch
@@ -155,16 +126,6 @@ impl Known {
                 self.callers.clear();
             }
             self.callers.insert(token, caller);
-        }
-    }
-
-    /// The same of an actor.
-    fn keep_standing(&mut self, asked: u64, name: &ActorName, standing: &Arc<Standing>) {
-        if self.epoch() == asked {
-            if self.standings.len() >= CALLERS_MAX {
-                self.standings.clear();
-            }
-            self.standings.insert(name.clone(), Arc::clone(standing));
         }
     }
 }
@@ -189,14 +150,12 @@ mod tests {
         let (people, mut known) = known();
         let epoch = known.epoch();
         known.keep_caller(epoch, TOKEN, entry(None));
-        known.keep_standing(epoch, &ActorName::root(), &Arc::new(Standing::root()));
         assert!(known.caller(&TOKEN, Instant::now()).is_some());
 
         people.send_replace(Seq(1));
         known.epoch();
 
         assert!(known.caller(&TOKEN, Instant::now()).is_none());
-        assert!(known.standings.is_empty());
     }
 
     #[test]
@@ -206,9 +165,8 @@ mod tests {
 
         people.send_replace(Seq(1));
         known.keep_caller(asked, TOKEN, entry(None));
-        known.keep_standing(asked, &ActorName::root(), &Arc::new(Standing::root()));
 
-        assert!(known.callers.is_empty() && known.standings.is_empty());
+        assert!(known.callers.is_empty());
     }
 
     #[test]

@@ -7,7 +7,6 @@ use tonic::metadata::MetadataValue;
 use tonic::{Response, Status};
 
 use super::auth::{Access, Admitted, Caller};
-use super::directory::Directory;
 use super::subscriptions::Subscriptions;
 use crate::domain::access;
 use crate::domain::command::{Resource, Verb};
@@ -34,7 +33,6 @@ pub(super) struct Door {
     pub hub: Hub,
     pub store: Store,
     pub access: Access,
-    pub directory: Directory,
     pub subscriptions: Subscriptions,
     pub stopping: CancellationToken,
 }

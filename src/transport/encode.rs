@@ -5,16 +5,18 @@ use prost::Message as _;
 use crate::domain::configuration::IssueKind;
 use crate::domain::error::{Error, Result};
 use crate::domain::etag;
-use crate::domain::event::{EventClass, EventType, Seq};
+use crate::domain::event::{EventClass, EventType};
 use crate::domain::issue::Issue;
 use crate::domain::name::IssueName;
 use crate::domain::project::Project;
+use crate::domain::reader::Seen;
 use crate::domain::relation::{Relation, RelationKind};
 use crate::domain::workflow::Category;
 use crate::proto;
 use crate::proto::subscribe_response::Message as Sent;
 use crate::proto::well_known::{to_struct, to_timestamp};
-use crate::stream::{Epoch, Message};
+use crate::store::PageRow;
+use crate::stream::{Epoch, Message, hidden};
 
 /// A project.
 pub(super) fn project(project: &Project) -> proto::Project {
@@ -44,6 +46,7 @@ pub(super) fn project_to_be(project: &Project) -> proto::Project {
 }
 
 /// An issue.
+#[expect(clippy::too_many_lines, reason = "a field is a line, and has no second place")]
 pub(super) fn issue(issue: &Issue) -> proto::Issue {
     let state = match issue.is_closed() {
         true => proto::IssueState::Closed,
@@ -219,12 +222,18 @@ pub(super) fn event_type(kind: EventType) -> proto::EventType {
     }
 }
 
-/// An event as the log holds it.
-pub(super) fn event(seq: Seq, body: &[u8]) -> Result<proto::Event> {
-    let event = proto::Event::decode(body).map_err(|error| {
+/// An event as it is seen; none if it is not.
+pub(super) fn event(row: &PageRow) -> Result<Option<proto::Event>> {
+    let PageRow { seq, event_id: _, ends_command: _, seen, body } = row;
+    let decoded = match seen {
+        Seen::No => return Ok(None),
+        Seen::Hidden => proto::Event::decode(hidden(body)),
+        Seen::Whole => proto::Event::decode(body.as_slice()),
+    };
+    let event = decoded.map_err(|error| {
         Error::Internal(anyhow::Error::from(error).context(format!("event {seq} is not readable")))
     })?;
-    Ok(proto::Event { seq: seq.0, ..event })
+    Ok(Some(proto::Event { seq: seq.0, ..event }))
 }
 
 /// A message of the stream.
@@ -269,6 +278,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::event::Seq;
     use crate::domain::issue::RESTORABLE;
     use crate::domain::name::{ActorName, ProjectId};
     use crate::stream::Position;
@@ -363,9 +373,15 @@ mod tests {
     #[test]
     fn events_get_their_place() {
         let body = proto::Event { id: "x".into(), ..Default::default() }.encode_to_vec();
+        let read = |seen, body| {
+            let (seq, event_id) = (Seq(7), Uuid::nil());
+            event(&PageRow { seq, event_id, ends_command: true, seen, body })
+        };
 
-        assert_eq!(event(Seq(7), &body).unwrap().seq, 7);
-        assert!(matches!(event(Seq(7), &[0xff]), Err(Error::Internal(_))));
+        assert_eq!(read(Seen::Whole, body.clone()).unwrap().unwrap().seq, 7);
+        assert!(read(Seen::Hidden, body.clone()).unwrap().unwrap().hidden);
+        assert_eq!(read(Seen::No, body).unwrap(), None);
+        assert!(matches!(read(Seen::Whole, vec![0xff]), Err(Error::Internal(_))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::domain::event::{EventType, Seq};
 use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
-use crate::store::{LogState, PageRow};
+use crate::store::{LogState, Stretch};
 use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
 
 /// How long a subscription may still say its last words when the server stops.
@@ -34,25 +34,27 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// One event as it lies in the log.
-    async fn row(&self, caller: &Caller, seq: Seq) -> Result<(LogState, PageRow)> {
+    /// One event as the caller sees it, and the cursor after it.
+    async fn event(&self, caller: &Caller, seq: Seq) -> Result<(proto::Event, String)> {
         let state = self.log_state(caller).await?;
-        let all = EventFilter::default();
+        let view = caller.view(EventFilter::default());
         let rows = match (state.oldest..=state.head).contains(&seq) {
             true => {
-                let reading = self.door.store.log_page(Seq(seq.0 - 1), seq, &all, 1);
+                let reading = self.door.store.log_page(Stretch::one(seq), &view);
                 caller.deadline.read(Box::pin(reading)).await?
             }
             false => Vec::new(),
         };
-        let row = rows.into_iter().next().ok_or_else(|| not_found(format!("events/{seq}")))?;
-        Ok((state, row))
+        let absent = || not_found(format!("events/{seq}"));
+        let row = rows.into_iter().next().ok_or_else(absent)?;
+        let event = encode::event(&row)?.ok_or_else(absent)?;
+        let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
+        Ok((event, cursor))
     }
 
     /// One event that the caller may see.
     pub(super) async fn known_event(&self, caller: &Caller, seq: Seq) -> Result<proto::Event> {
-        let (_, row) = self.row(caller, seq).await?;
-        encode::event(seq, &row.body)
+        self.event(caller, seq).await.map(|(event, _)| event)
     }
 
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {
@@ -97,7 +99,8 @@ impl EventService for Events {
         let asked = Subscribe::try_from(request.into_inner())?;
         let counted = self.door.subscriptions.count(&caller.name)?;
         self.check_start(&caller, asked.start).await?;
-        let subscription = caller.deadline.wait(self.door.hub.subscribe(asked)).await?;
+        let subscription =
+            caller.deadline.wait(self.door.hub.subscribe(&caller.name, asked)).await?;
         let reader =
             Reader { subscription, stopping: self.door.stopping.clone(), _counted: counted };
         Ok(Response::new(Box::pin(stream::unfold(Some(reader), Reader::step))))
@@ -118,10 +121,8 @@ impl EventService for Events {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetEventRequest { name } = request.into_inner();
         let seq = parse_event_name("name", &name)?;
-        let (state, row) = self.row(&caller, seq).await?;
-        let cursor = Position::after(seq, row.event_id).cursor(Epoch::of(state.epoch));
-        let event = Some(encode::event(seq, &row.body)?);
-        Ok(Response::new(proto::GetEventResponse { event, cursor }))
+        let (event, cursor) = self.event(&caller, seq).await?;
+        Ok(Response::new(proto::GetEventResponse { event: Some(event), cursor }))
     }
 
     async fn list_events(
@@ -132,7 +133,7 @@ impl EventService for Events {
         let proto::ListEventsRequest { filter, page_size: size, page_token, newest_first } =
             request.into_inner();
         let (size, said) = (page_size(size)?, filter.clone().unwrap_or_default().encode_to_vec());
-        let asked = Asked { filter: event_filter(filter)?, size, newest_first };
+        let asked = Asked { view: caller.view(event_filter(filter)?), size, newest_first };
 
         let state = self.log_state(&caller).await?;
         let list = List::of("ListEvents", caller.name.as_str()).with(said);

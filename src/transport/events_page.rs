@@ -1,4 +1,4 @@
-//! A page of the log: what a filter takes, oldest or newest first, up to where the log ended when
+//! A page of the log: what a reader sees of it, oldest or newest first, up to where the log ended when
 //! the first page was read.
 
 use prost::Message as _;
@@ -8,9 +8,9 @@ use super::encode;
 use super::page_token::{EventsKey, wrong};
 use crate::domain::error::Result;
 use crate::domain::event::Seq;
-use crate::domain::filter::EventFilter;
+use crate::domain::reader::View;
 use crate::proto;
-use crate::store::{self, LogState, PageRow, Store};
+use crate::store::{self, LogState, PageRow, Store, Stretch};
 
 /// A filter that takes little must not make one call read the whole log: the page ends here, with a
 /// token that goes on.
@@ -21,43 +21,19 @@ const ROWS_MAX: i64 = 100;
 /// Where events are read from.
 pub(super) trait Log {
     /// As [`Store::log_page`].
-    async fn page(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> store::Result<Vec<PageRow>>;
+    async fn page(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>>;
 
     /// As [`Store::log_newest`].
-    async fn newest(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> store::Result<Vec<PageRow>>;
+    async fn newest(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>>;
 }
 
 impl Log for Store {
-    async fn page(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> store::Result<Vec<PageRow>> {
-        self.log_page(after, to, filter, limit).await
+    async fn page(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>> {
+        self.log_page(stretch, view).await
     }
 
-    async fn newest(
-        &self,
-        after: Seq,
-        to: Seq,
-        filter: &EventFilter,
-        limit: i64,
-    ) -> store::Result<Vec<PageRow>> {
-        self.log_newest(after, to, filter, limit).await
+    async fn newest(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>> {
+        self.log_newest(stretch, view).await
     }
 }
 
@@ -65,7 +41,7 @@ impl Log for Store {
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     /// What to take.
-    pub filter: EventFilter,
+    pub view: View,
     /// How many events at most.
     pub size: usize,
     /// Newest first.
@@ -116,7 +92,7 @@ impl EventsPage {
         let (mut at, to) = (key.at, Seq(key.at.0.saturating_add(PLACES_MAX)).min(key.head));
         while at < to && !page.is_full(asked) {
             let limit = page.limit(asked);
-            let rows = log.page(at, to, &asked.filter, limit).await?;
+            let rows = log.page(Stretch { after: at, to, limit }, &asked.view).await?;
             let whole = i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
             // A full answer ends at its last row, another one at the end of what was asked.
             let end = rows.last().map(|last| last.seq).filter(|_| whole).unwrap_or(to);
@@ -140,7 +116,8 @@ impl EventsPage {
         let (mut at, from) = (key.at, Seq(key.at.0 - PLACES_MAX).max(before_oldest));
         while at > from && !page.is_full(asked) {
             let limit = page.limit(asked);
-            let rows = log.newest(from, at, &asked.filter, limit).await?;
+            let stretch = Stretch { after: from, to: at, limit };
+            let rows = log.newest(stretch, &asked.view).await?;
             let whole = i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit);
             let end = rows.last().map(|last| Seq(last.seq.0 - 1)).filter(|_| whole);
             at = match page.take(rows) {
@@ -162,11 +139,11 @@ impl EventsPage {
         i64::try_from(wanted).unwrap_or(ROWS_MAX).clamp(1, ROWS_MAX)
     }
 
-    /// Adds what the filter took. Answers the last place that was added where the page ends there
+    /// Adds what is seen. Answers the last place that was added where the page ends there
     /// because of its bytes.
     fn take(&mut self, rows: Vec<PageRow>) -> Result<Option<Seq>> {
-        for row in rows.into_iter().filter(|row| row.taken) {
-            let event = encode::event(row.seq, &row.body)?;
+        for row in rows {
+            let Some(event) = encode::event(&row)? else { continue };
             self.bytes += event.encoded_len();
             self.events.push(event);
             if self.bytes >= PAGE_BYTES_MAX {
@@ -183,8 +160,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::audience::Audience;
     use crate::domain::event::EventPattern;
-    use crate::domain::filter::Facts;
+    use crate::domain::filter::{EventFilter, Facts};
+    use crate::domain::reader::Seen;
 
     /// A log in memory: the type of each event, from place 1 on, and how large each is.
     struct Kept {
@@ -193,7 +172,7 @@ mod tests {
     }
 
     impl Kept {
-        fn row(&self, place: usize, filter: &EventFilter) -> PageRow {
+        fn row(&self, place: usize, view: &View) -> PageRow {
             let kind = self.kinds[place - 1];
             let facts = Facts { project: "", root: "", subject: "", kind, class: 1 };
             let event = proto::Event {
@@ -205,14 +184,15 @@ mod tests {
                 seq: Seq(place.try_into().unwrap()),
                 event_id: Uuid::nil(),
                 ends_command: true,
-                taken: filter.takes(facts),
+                seen: view.sees(facts, &Audience::everybody()),
                 body: event.encode_to_vec(),
             }
         }
 
-        fn rows(&self, after: Seq, to: Seq, filter: &EventFilter) -> Vec<PageRow> {
+        fn rows(&self, stretch: Stretch, view: &View) -> Vec<PageRow> {
+            let Stretch { after, to, limit: _ } = stretch;
             let places = usize::try_from(after.0).unwrap() + 1..=usize::try_from(to.0).unwrap();
-            places.map(|place| self.row(place, filter)).collect()
+            places.map(|place| self.row(place, view)).collect()
         }
 
         fn state(&self, oldest: i64) -> LogState {
@@ -222,33 +202,23 @@ mod tests {
     }
 
     impl Log for Kept {
-        async fn page(
-            &self,
-            after: Seq,
-            to: Seq,
-            filter: &EventFilter,
-            limit: i64,
-        ) -> store::Result<Vec<PageRow>> {
-            let rows = self.rows(after, to, filter).into_iter();
-            let rows = rows.filter(|row| row.taken || row.seq == to);
-            Ok(rows.take(limit.try_into().unwrap()).collect())
+        async fn page(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>> {
+            let rows = self.rows(stretch, view).into_iter();
+            let rows = rows.filter(|row| row.seen != Seen::No || row.seq == stretch.to);
+            Ok(rows.take(stretch.limit.try_into().unwrap()).collect())
         }
 
-        async fn newest(
-            &self,
-            after: Seq,
-            to: Seq,
-            filter: &EventFilter,
-            limit: i64,
-        ) -> store::Result<Vec<PageRow>> {
-            let rows = self.rows(after, to, filter).into_iter().rev();
-            Ok(rows.filter(|row| row.taken).take(limit.try_into().unwrap()).collect())
+        async fn newest(&self, stretch: Stretch, view: &View) -> store::Result<Vec<PageRow>> {
+            let rows = self.rows(stretch, view).into_iter().rev();
+            let rows = rows.filter(|row| row.seen != Seen::No);
+            Ok(rows.take(stretch.limit.try_into().unwrap()).collect())
         }
     }
 
     fn asked(size: usize, newest_first: bool, kind: &str) -> Asked {
         let types = Some(vec![EventPattern::parse("types", kind).unwrap()]);
-        Asked { filter: EventFilter { types, ..Default::default() }, size, newest_first }
+        let filter = EventFilter { types, ..Default::default() };
+        Asked { view: View { filter, ..View::of_everything() }, size, newest_first }
     }
 
     /// The places of every page to the end of the list.

@@ -55,17 +55,10 @@ impl Issues {
             Answer::Replayed(name) => {
                 let name = IssueName::parse("name", &name)
                     .map_err(|error| Error::Internal(error.into()))?;
-                (encode::issue(&self.stored(&admitted.caller, &name).await?), true)
+                (encode::issue(&self.door.visible_issue(&admitted.caller, &name).await?), true)
             }
         };
         Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
-    }
-
-    /// An issue, hidden or not.
-    async fn stored(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
-        let deadline = caller.deadline;
-        let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
-        issue.ok_or_else(|| not_found(name))
     }
 
     /// An issue that is there.
@@ -87,7 +80,7 @@ impl Issues {
         found.map(drop).ok_or_else(|| not_found(actor))
     }
 
-    /// An issue that is there, or hidden and can be brought back.
+    /// An issue that is there, or was deleted and can be brought back, if the caller may see it.
     async fn known(&self, caller: &Caller, name: &IssueName) -> Result<Issue> {
         let deadline = caller.deadline;
         // A project that may not be read hides whatever is in it.
@@ -96,7 +89,7 @@ impl Issues {
             false => error,
         };
         self.door.live_project(caller, &name.project).await.map_err(hidden)?;
-        let issue = self.stored(caller, name).await?;
+        let issue = self.door.visible_issue(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
             && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
         {
@@ -157,7 +150,9 @@ impl IssueService for Issues {
             false => None,
         };
         let known_head = after.is_none().then(|| self.door.hub.head().seq);
+        let reader = caller.reader();
         let asked = IssueList {
+            reader: &reader,
             project: &project,
             deleted_after,
             filter: &filter,

@@ -31,6 +31,7 @@ mod serve;
 mod status;
 mod subscriptions;
 mod token;
+mod visible;
 
 pub use auth::Access;
 pub use health::Health;

@@ -6,7 +6,7 @@ use super::auth::Caller;
 use super::door::{Door, expected};
 use super::status::{Told, tell};
 use crate::domain::cloud_event::CloudEvent;
-use crate::domain::error::{Error, Result, required, too_large};
+use crate::domain::error::{Error, Reason, Result, required, too_large};
 use crate::domain::message::ReceiveMessage;
 use crate::domain::name::MessageName;
 use crate::domain::name::ProjectId;
@@ -37,7 +37,7 @@ pub(super) async fn publish(
     if events.len() > EVENTS_MAX {
         return Err(too_large("events", format_args!("{EVENTS_MAX} events")));
     }
-    door.live_project(caller, &project).await?;
+    door.reader(caller, "PublishEvents", &project).await?;
 
     let one = |sent| {
         let command = command(caller, &project, sent, validate_only);
@@ -54,14 +54,18 @@ pub(super) async fn publish(
                 end = later(end, done.position);
                 Outcome::Message(published(done, validate_only)?)
             }
-            // The project went away meanwhile, for all of them.
-            Err(error @ Error::NotFound { .. }) => return Err(error),
+            Err(error) if is_of_all(&error) => return Err(error),
             Err(error) => Outcome::Refusal(refusal(error)),
         };
         results.push(PublishResult { outcome: Some(outcome) });
     }
     let cursor = end.map(|end| end.cursor(door.hub.epoch())).unwrap_or_default();
     Ok(PublishEventsResponse { results, cursor })
+}
+
+/// Whether it is said of the call: the project went away meanwhile, or the caller may not add to it.
+fn is_of_all(error: &Error) -> bool {
+    matches!(error.reason(), Reason::ResourceNotFound | Reason::RoleRequired)
 }
 
 /// The later of two places.
@@ -105,7 +109,6 @@ mod tests {
 
     use super::*;
     use crate::domain::command::Resource;
-    use crate::domain::error::Reason;
     use crate::domain::event::Seq;
     use crate::proto::ErrorReason;
 

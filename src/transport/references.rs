@@ -164,6 +164,7 @@ impl Issues {
             Answer::Replayed(name) => {
                 let name = ReferenceName::parse("name", &name)
                     .map_err(|error| Error::Internal(error.into()))?;
+                self.readable(&admitted.caller, &name.parent).await?;
                 (encode(&self.stored_reference(&admitted.caller, &name).await?), true)
             }
         };

@@ -52,7 +52,9 @@ impl Issues {
     /// A relation as it is now; of one that is gone its name alone.
     async fn relation(&self, caller: &Caller, name: String) -> Result<proto::IssueRelation> {
         let (issue, _) = name.split_once("/relations/").unwrap_or((&name, ""));
-        let all = self.relations(caller, &IssueName::parse("name", issue)?).await?;
+        let issue = IssueName::parse("name", issue)?;
+        self.door.visible_issue(caller, &issue).await?;
+        let all = self.relations(caller, &issue).await?;
         let found = all.iter().find(|relation| relation.name.to_string() == name);
         let gone = || proto::IssueRelation { name: name.clone(), ..Default::default() };
         Ok(found.map_or_else(gone, encode::relation))

@@ -106,8 +106,7 @@ pub async fn serve(
         ledger,
         hub,
         store,
-        access: access.knowing(directory.clone()),
-        directory,
+        access: access.knowing(directory),
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),
     };
@@ -541,6 +540,7 @@ mod tests {
             [
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection",
+                "potts.v1.ActorService",
                 "potts.v1.EventService",
                 "potts.v1.IssueService",
                 "potts.v1.ProjectService",

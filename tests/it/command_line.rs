@@ -89,6 +89,66 @@ async fn issues_are_listed_by_filter_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_are_made_and_let_in() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    let addr = app.server.grpc_addr;
+    let does = async |words: &[&str]| {
+        let ran = call(addr, words, "").await;
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        ran
+    };
+
+    for id in ["ann", "bob"] {
+        does(&["actor", "create", id, "--hours", "monday 09:00-17:00"]).await;
+    }
+    does(&["actor", "update", "ann", "--display-name", "Ann Larsen", "--admin", "false"]).await;
+    does(&["group", "create", "qa", "--kind", "skillset", "--member", "ann"]).await;
+    does(&["group", "add", "qa", "bob"]).await;
+    does(&["group", "remove", "qa", "bob"]).await;
+    does(&["group", "update", "qa", "--display-name", "Quality"]).await;
+    does(&["member", "create", "abc", "groups/qa", "viewer"]).await;
+    does(&["member", "update", "abc", "qa", "worker"]).await;
+    let token = does(&["actor", "token", "create", "ann", "--expires-in", "24h"]).await;
+    let actor = does(&["actor", "get", "ann"]).await.out;
+    let actors = does(&["actor", "list"]).await.out;
+    let group = does(&["group", "get", "qa"]).await.out;
+    let groups = does(&["group", "list", "--json"]).await.out;
+    let member = does(&["member", "get", "abc", "qa"]).await.out;
+    let members = does(&["member", "list", "abc"]).await.out;
+
+    assert!(actor.contains("Ann Larsen") && actor.contains("monday 09:00-17:00"), "{actor}");
+    assert!(actors.contains("root") && actors.contains("bob"), "{actors}");
+    assert!(group.contains("skillset") && !group.contains("bob"), "{group}");
+    assert!(groups.contains("\"actors/ann\"") && groups.contains("Quality"), "{groups}");
+    assert!(member.contains("worker") && member.contains("groups/qa"), "{member}");
+    assert!(members.contains("MEMBER") && members.contains("worker"), "{members}");
+    assert!(token.err.contains("keep it now"), "{token:?}");
+    let as_ann = async |words: &[&str]| {
+        let mut command = potts();
+        command.args(words).env("POTTS_ADDRESS", format!("http://{addr}"));
+        command.env("POTTS_TOKEN", token.out.trim());
+        run(&mut command, "").await
+    };
+    assert_eq!(as_ann(&["issue", "create", "abc", "Light"]).await.code, 0);
+    let refused = as_ann(&["actor", "list"]).await;
+    assert_eq!(refused.code, 0, "everybody may read who there is: {refused:?}");
+    let refused = as_ann(&["actor", "create", "eve"]).await;
+    assert!(refused.code == 1 && refused.err.contains("ROLE_REQUIRED"), "{refused:?}");
+
+    let (_, rest) = token.err.split_once("actors/").unwrap();
+    let credential = format!("actors/{}", rest.split_once(':').unwrap().0);
+    does(&["actor", "token", "revoke", &credential]).await;
+    let refused = as_ann(&["project", "list"]).await;
+    assert!(refused.err.contains("CREDENTIAL_INVALID"), "{refused:?}");
+    does(&["actor", "disable", "bob"]).await;
+    does(&["actor", "enable", "bob"]).await;
+    does(&["actor", "delete", "bob"]).await;
+    does(&["member", "delete", "abc", "qa"]).await;
+    does(&["group", "delete", "qa"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_tell_usage_refusal_and_unreachable_apart() {
     let app = TestApp::start().await;
     let addr = app.server.grpc_addr;

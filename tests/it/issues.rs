@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use potts::proto::{
-    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, GetIssueRequest, Issue, IssueState,
-    ReopenIssueRequest, StatusCategory, TransitionIssueRequest, UndeleteIssueRequest,
+    CloseIssueRequest, CreateIssueRequest, DeleteIssueRequest, GetIssueRequest, Issue, IssueKind,
+    IssueState, ReopenIssueRequest, StatusCategory, TransitionIssueRequest, UndeleteIssueRequest,
     UpdateIssueRequest, subscribe_request, transition_issue_request,
 };
 use prost_types::value::Kind;
@@ -85,6 +85,7 @@ pub fn full() -> Issue {
         annotations: notes(&[("team", "süd"), ("a.b/c", ""), ("text", "two\nlines")]),
         due_time: Some(Timestamp { seconds: -1, nanos: 123_456_789 }),
         milestone: "v2 – später".into(),
+        tags: vec!["0.9".into(), "süd".replace('ü', "u")],
         ..Default::default()
     }
 }
@@ -135,6 +136,11 @@ async fn an_issue_is_read_as_it_was_created() {
         status: "open".into(),
         category: StatusCategory::Todo.into(),
         workflow: "simple".into(),
+        issue_type: "task".into(),
+        kind: IssueKind::Task.into(),
+        active: Some(true),
+        owner: "actors/root".into(),
+        thread: "projects/abc/issues/1".into(),
         // PostgreSQL keeps microseconds; what is finer is dropped toward 1970.
         due_time: Some(Timestamp { seconds: -1, nanos: 123_457_000 }),
         ..sent
@@ -204,6 +210,7 @@ async fn a_mask_says_which_fields_change() {
         description: String::new(),
         annotations: notes(&[]),
         milestone: String::new(),
+        tags: Vec::new(),
         ..same_but(&three, &four)
     };
     assert_eq!(four, replaced);
@@ -404,6 +411,7 @@ fn without_given(issue: Option<Issue>) -> Issue {
         close_time: None,
         delete_time: None,
         expire_time: None,
+        thread: String::new(),
         ..issue.unwrap()
     }
 }

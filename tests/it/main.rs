@@ -7,7 +7,10 @@
     reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
+mod action_rows;
+mod apply;
 mod command_line;
+mod configuration;
 mod door;
 mod embedded;
 mod events_api;
@@ -17,12 +20,15 @@ mod fault_database;
 mod fault_ledger;
 mod fault_shutdown;
 mod filters;
+mod issue_trees;
+mod issue_workflows;
 mod issues;
 mod lists;
 mod people;
 mod projects;
 mod publish;
 mod refusals;
+mod relations;
 mod remarks;
 mod replicas;
 mod retries;
@@ -32,4 +38,5 @@ mod store;
 mod subscribe;
 mod support;
 mod tour;
+mod visibility;
 mod work;

@@ -88,6 +88,125 @@ fn issue_calls() -> Vec<Call> {
             would!(TransitionIssueRequest { name: name(), r#move: to() });
         CloseIssue close_issue, would!(CloseIssueRequest { name: name() });
         ReopenIssue reopen_issue, would!(ReopenIssueRequest { name: name() });
+        AssignIssue assign_issue, would!(AssignIssueRequest { name: name() });
+        ActivateIssue activate_issue, would!(ActivateIssueRequest { name: name() });
+        DeactivateIssue deactivate_issue, would!(DeactivateIssueRequest { name: name() });
+    }
+}
+
+fn relation_calls() -> Vec<Call> {
+    let target = || IssueRelation {
+        target: text("ABC-2"),
+        kind: RelationKind::Blocks.into(),
+        ..Default::default()
+    };
+    calls! { issues;
+        CreateIssueRelation create_issue_relation,
+            would!(CreateIssueRelationRequest {
+                parent: text("ABC-1"),
+                relation: Some(target()),
+            });
+        DeleteIssueRelation delete_issue_relation,
+            would!(DeleteIssueRelationRequest { name: text("ABC-1/relations/1") });
+        ListIssueRelations list_issue_relations,
+            ListIssueRelationsRequest { parent: text("ABC-1"), ..Default::default() };
+    }
+}
+
+fn name(collection: &str) -> String {
+    format!("projects/abc/{collection}/own")
+}
+
+fn workflow() -> Workflow {
+    let status = |id, category: StatusCategory| potts::proto::Status {
+        id: text(id),
+        category: category.into(),
+        ..Default::default()
+    };
+    Workflow {
+        name: name("workflows"),
+        display_name: text("x"),
+        initial_status: text("new"),
+        statuses: vec![status("new", StatusCategory::Todo), status("done", StatusCategory::Done)],
+        ..Default::default()
+    }
+}
+
+fn issue_type() -> IssueType {
+    let (name, kind) = (name("issueTypes"), IssueKind::Task.into());
+    IssueType { name, kind, workflow: text("simple"), ..Default::default() }
+}
+
+fn action_type() -> ActionType {
+    ActionType { name: name("actionTypes"), display_name: text("x"), ..Default::default() }
+}
+
+/// What the calls about configuration are about.
+async fn configure(app: &TestApp) {
+    let (parent, own) = (|| text("projects/abc"), || text("own"));
+    let workflow = CreateWorkflowRequest {
+        parent: parent(),
+        workflow_id: own(),
+        workflow: Some(workflow()),
+        ..Default::default()
+    };
+    app.workflows().create_workflow(workflow).await.unwrap();
+    let issue_type = CreateIssueTypeRequest {
+        parent: parent(),
+        issue_type_id: own(),
+        issue_type: Some(issue_type()),
+        ..Default::default()
+    };
+    app.workflows().create_issue_type(issue_type).await.unwrap();
+    let action_type = CreateActionTypeRequest {
+        parent: parent(),
+        action_type_id: own(),
+        action_type: Some(action_type()),
+        ..Default::default()
+    };
+    app.workflows().create_action_type(action_type).await.unwrap();
+}
+
+fn workflow_calls() -> Vec<Call> {
+    let abc = || text("projects/abc");
+    calls! { workflows;
+        CreateWorkflow create_workflow,
+            would!(CreateWorkflowRequest {
+                parent: abc(),
+                workflow_id: text("new"),
+                workflow: Some(workflow()),
+            });
+        GetWorkflow get_workflow, GetWorkflowRequest { name: name("workflows") };
+        ListWorkflows list_workflows, ListWorkflowsRequest { parent: abc(), ..Default::default() };
+        UpdateWorkflow update_workflow,
+            would!(UpdateWorkflowRequest { workflow: Some(workflow()) });
+        DeleteWorkflow delete_workflow, would!(DeleteWorkflowRequest { name: name("workflows") });
+        CreateIssueType create_issue_type,
+            would!(CreateIssueTypeRequest {
+                parent: abc(),
+                issue_type_id: text("new"),
+                issue_type: Some(issue_type()),
+            });
+        GetIssueType get_issue_type, GetIssueTypeRequest { name: name("issueTypes") };
+        ListIssueTypes list_issue_types,
+            ListIssueTypesRequest { parent: abc(), ..Default::default() };
+        UpdateIssueType update_issue_type,
+            would!(UpdateIssueTypeRequest { issue_type: Some(issue_type()) });
+        DeleteIssueType delete_issue_type,
+            would!(DeleteIssueTypeRequest { name: name("issueTypes") });
+        CreateActionType create_action_type,
+            would!(CreateActionTypeRequest {
+                parent: abc(),
+                action_type_id: text("new"),
+                action_type: Some(action_type()),
+            });
+        GetActionType get_action_type, GetActionTypeRequest { name: name("actionTypes") };
+        ListActionTypes list_action_types,
+            ListActionTypesRequest { parent: abc(), ..Default::default() };
+        UpdateActionType update_action_type,
+            would!(UpdateActionTypeRequest { action_type: Some(action_type()) });
+        DeleteActionType delete_action_type,
+            would!(DeleteActionTypeRequest { name: name("actionTypes") });
     }
 }
 
@@ -140,7 +259,7 @@ async fn reason(call: &Call, clients: &Clients) -> String {
     }
 }
 
-/// Messages are refused one by one, in the answer.
+/// Messages are refused one by one, in the answer; who may send none is refused the whole call.
 async fn reason_of_message(clients: &Clients) -> String {
     let message = CloudEvent {
         id: text("1"),
@@ -154,7 +273,10 @@ async fn reason_of_message(clients: &Clients) -> String {
         events: vec![message],
         validate_only: true,
     };
-    let answer = clients.events().publish_events(request).await.unwrap().into_inner();
+    let answer = match clients.events().publish_events(request).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return told(Err::<(), _>(status)).reason,
+    };
     match answer.results[0].outcome.clone().unwrap() {
         publish_result::Outcome::Message(_) => text("allowed"),
         publish_result::Outcome::Refusal(refusal) => {
@@ -216,6 +338,16 @@ async fn every_rpc_asks_for_its_role() {
     let app = TestApp::start().await;
     app.project("abc").await;
     app.issue("abc", "t").await;
+    configure(&app).await;
+    app.issue("abc", "other").await;
+    let relation = IssueRelation {
+        target: text("ABC-2"),
+        kind: RelationKind::Causes.into(),
+        ..Default::default()
+    };
+    let (parent, relation) = (text("ABC-1"), Some(relation));
+    let relate = CreateIssueRelationRequest { parent, relation, ..Default::default() };
+    app.issues().create_issue_relation(relate).await.unwrap();
     for id in ["other", "m"] {
         app.stranger(id).await;
     }
@@ -228,7 +360,15 @@ async fn every_rpc_asks_for_its_role() {
     let callers = callers(&app).await;
     let head = app.head().await;
     let of_groups = group_calls(&credential.credential.unwrap().name);
-    let all = [project_calls(), issue_calls(), event_calls(), actor_calls(), of_groups];
+    let all = [
+        project_calls(),
+        issue_calls(),
+        relation_calls(),
+        event_calls(),
+        actor_calls(),
+        of_groups,
+        workflow_calls(),
+    ];
     let calls: Vec<Call> = all.into_iter().flatten().collect();
 
     let mut wrong = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use potts::domain::audience::Audience;
 use potts::domain::event::Seq;
 use potts::store::{
     Append, Connections, Connector, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
@@ -22,6 +23,8 @@ async fn filled() -> TestDatabase {
     let database = TestDatabase::new().await;
     store(&database).keep_partitions(Seq(0)).await.unwrap();
     let fill = "
+        insert into definition_versions select 'q' || n, 'project', 1
+          from generate_series(1, 100) n;
         analyze;
         insert into projects (id, uid, version, created_at, updated_at, creator, display_name)
         select 'p' || n, gen_random_uuid(), 1, now(), now(), 'actors/root', 'P'
@@ -42,6 +45,20 @@ async fn filled() -> TestDatabase {
         insert into inbound_keys
         select 'p1', decode(md5(n::text), 'hex'), gen_random_uuid(), now() + interval '1 day'
           from generate_series(1, 20000) n;
+        insert into actors
+        select 'actors/a' || n, gen_random_uuid(), 1, now(), now(), 'actors/root', 'PERSON', 'A',
+               '', '', '[]', '', 'ACTIVE', false, null from generate_series(1, 20000) n;
+        insert into groups
+        select 'groups/g' || n, gen_random_uuid(), 1, now(), now(), 'actors/root', 'TEAM', 'G', null
+          from generate_series(1, 2000) n;
+        insert into group_members
+        select 'groups/g' || (n % 2000 + 1), 'actors/a' || n from generate_series(1, 20000) n;
+        insert into members
+        select 'p' || (n % 2000 + 1), 'a' || n, gen_random_uuid(), 1, now(), now(), 'actors/root',
+               'actors/a' || n, 'VIEWER' from generate_series(1, 20000) n;
+        insert into credentials
+        select gen_random_uuid(), 'actors/a' || n, now(), 'actors/root', '',
+               sha256(n::text::bytea), null, null from generate_series(1, 20000) n;
         insert into events
         select n, gen_random_uuid(), 'projects/p' || (n % 1000), 'projects/p1/issues/' || n,
                'projects/p1/issues/' || n, 1, case n % 500 when 0 then 'rare.event' else
@@ -88,6 +105,20 @@ async fn statements_of_every_request_use_indexes() {
             .into(),
         "update counters c set last = 1 where c.ctid = (select k.ctid from counters k \
          where k.parent = 'projects/p7' and k.noun = 'issues')"
+            .into(),
+        // Who calls, and what they may do.
+        "select actor from credentials where token_hash = sha256('7') and revoked_at is null"
+            .into(),
+        "select g.group_name from group_members g where g.member = 'actors/a7'".into(),
+        "select m.role from members m where m.member = 'actors/a7'".into(),
+        "select m.id from unnest(array['p7']) as p (project) \
+         cross join unnest(array['actors/a7']) as w (member) cross join lateral (select * \
+         from members m where m.project = p.project and m.member = w.member limit 1) as m"
+            .into(),
+        "select name from actors where name > 'actors/a7' and deleted_at is null \
+         order by name limit 50"
+            .into(),
+        "select id from members m where m.project = 'p7' and m.id > 'a' order by m.id limit 50"
             .into(),
         // Readers of things.
         "select title from issues where project = 'p7' and number > 50 order by number limit 50"
@@ -165,6 +196,7 @@ async fn an_append_locks_few_of_fifty_partitions() {
         kind: "project.updated",
         class: 0,
         ends_command: true,
+        audience: Audience::everybody(),
         body: Default::default(),
     };
 

@@ -29,10 +29,10 @@ pub struct Create {
     #[arg(long = "type", value_name = "TYPE", default_value = "", hide_default_value = true)]
     issue_type: String,
     /// Who is to work on it: ann, or groups/qa; may be given several times
-    #[arg(long, value_name = "WHO", value_parser = names::who)]
+    #[arg(long, value_name = "WHO", value_parser = names::principal)]
     assign: Vec<String>,
     /// Who answers for it; whoever creates it otherwise
-    #[arg(long, value_name = "ACTOR", value_parser = names::who)]
+    #[arg(long, value_name = "ACTOR", value_parser = names::principal)]
     owner: Option<String>,
     /// Hold work on it until it is activated
     #[arg(long)]

@@ -26,14 +26,14 @@ pub struct Assign {
     #[command(flatten)]
     which: Which,
     /// Who is to work on it: ann, or groups/qa; may be given several times
-    #[arg(long, value_name = "WHO", value_parser = names::who)]
+    #[arg(long, value_name = "WHO", value_parser = names::principal)]
     #[arg(required_unless_present_any = ["remove", "owner"])]
     add: Vec<String>,
     /// Who is not to work on it any more; may be given several times
-    #[arg(long, value_name = "WHO", value_parser = names::who)]
+    #[arg(long, value_name = "WHO", value_parser = names::principal)]
     remove: Vec<String>,
     /// Who is to answer for it
-    #[arg(long, value_name = "ACTOR", value_parser = names::who)]
+    #[arg(long, value_name = "ACTOR", value_parser = names::principal)]
     owner: Option<String>,
     #[command(flatten)]
     write: Write,

@@ -172,6 +172,6 @@ mod tests {
             ..Default::default()
         };
 
-        assert_eq!(row(&relation), ["ABC-1/relations/2", "ABC-1", "relates-to", "XYZ-3", ""]);
+        assert_eq!(row(&relation), ["ABC-1/relations/2", "ABC-1", "relates-to", "XYZ-3", "-"]);
     }
 }

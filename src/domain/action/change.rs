@@ -139,11 +139,10 @@ impl<'a> Changed<'a> {
 
     /// Puts an action that nobody holds where it belongs, and tells it if anything has changed.
     pub(super) fn readmit(&mut self, issue: &Issue, old: &Action, mut new: Action) -> Result<()> {
-        if let Some(kind) = place_again(self.at, issue, &mut new)? {
-            if new != *old {
-                let said = said_of_place(&new);
-                self.put(old, new, kind, said);
-            }
+        let placed = place_again(self.at, issue, &mut new)?;
+        if let Some(kind) = placed.filter(|_| new != *old) {
+            let said = said_of_place(&new);
+            self.put(old, new, kind, said);
         }
         Ok(())
     }

@@ -213,3 +213,6 @@ fn wrong_state(action: &Action, rule: &str) -> Error {
 fn issue_closed(name: &IssueName) -> Error {
     refused(Reason::IssueClosed, name, "it is closed; reopen it first")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Action;
 use super::attempt::ActionError;
+use crate::domain::audience::Audience;
 use crate::domain::event::{Event, EventType};
 use crate::domain::name::Principal;
 use crate::domain::value::Fields;
@@ -71,6 +72,7 @@ impl Action {
             after: Fields::new(),
             data,
             payload: None,
+            audience: Audience::everybody(),
         }
     }
 

@@ -110,3 +110,6 @@ impl Configurations {
         self.0.values().filter_map(|revisions| revisions.last_key_value().map(|(_, last)| last))
     }
 }
+
+#[cfg(test)]
+mod tests;

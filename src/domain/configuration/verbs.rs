@@ -11,6 +11,7 @@ use serde_json::json;
 use super::check::unknown_status;
 use super::{Body, Configuration, Usage, UsageOf, built_in, check};
 use crate::domain::access::Subject;
+use crate::domain::audience::Audience;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::error::{
@@ -173,6 +174,7 @@ fn becomes(at: &At<'_>, new: Configuration, kind: EventType, changed: &[&str]) -
         after: Fields::new(),
         data,
         payload: None,
+        audience: Audience::everybody(),
     };
     let new = Arc::new(new);
     Decision {
@@ -189,7 +191,6 @@ impl Create {
         Footprint { people, ..footprint(&self.name) }
     }
 
-    #[expect(clippy::unused_self, reason = "all three are asked alike")]
     fn expand(&self, _: &At<'_>) -> Footprint {
         Footprint::default()
     }

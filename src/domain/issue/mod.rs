@@ -31,6 +31,7 @@ pub use moves::{CloseIssue, Move, ReopenIssue, TransitionIssue, check_resolution
 pub use people::AssignIssue;
 
 use super::asks::Asks;
+use super::audience::Audience;
 use super::command::{At, Decision};
 use super::configuration::IssueKind;
 use super::error::{Error, Reason, Result, not_found};
@@ -171,7 +172,7 @@ impl Issue {
         ]
     }
 
-    /// An event of it, as it is now.
+    /// An event of it that did not change who may see it.
     pub fn event(&self, kind: EventType) -> Event {
         let name = self.name.to_string();
         Event {
@@ -186,12 +187,14 @@ impl Issue {
             after: Fields::new(),
             data: Fields::new(),
             payload: None,
+            audience: Audience::of_issue(self),
         }
     }
 
     /// An event that tells the change of the fields that `told` picks.
     fn event_of_change(&self, kind: EventType, old: &Issue, told: impl Fn(&str) -> bool) -> Event {
         let mut event = self.event(kind);
+        event.audience = Audience::of_change(old, self);
         for ((name, was), (_, is)) in old.fields().into_iter().zip(self.fields()) {
             if was != is && told(name) {
                 event.before.insert(name.into(), was);

@@ -238,7 +238,7 @@ impl Decide for CloseIssue {
         if let Some(Added::New(_, changes, mut event)) = related {
             event.step += 1;
             decision.changes.extend(changes);
-            decision.events.push(event);
+            decision.events.push(*event);
         }
         Ok(decision)
     }

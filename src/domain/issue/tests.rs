@@ -1,5 +1,9 @@
 //! What the rules of issues promise, beside what batches of random commands show.
 
+mod guards;
+mod people;
+mod trees;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::domain::audience::Audience;
 use crate::domain::command::At;
 use crate::domain::definition::{DefinitionKey, DefinitionVersion};
 use crate::domain::event::{Event, EventType};
@@ -56,6 +57,7 @@ pub fn event(
         after: Fields::new(),
         data: Fields::new(),
         payload: None,
+        audience: Audience::everybody(),
     }
 }
 

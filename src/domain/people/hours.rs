@@ -175,7 +175,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_stored_reads_back(day in 0..7_usize, start in 0..1440_u16, length in 1..1440_u16) {
+        fn what_is_stored_reads_back(
+            day in 0..7_usize,
+            start in 0..1440_u16,
+            length in 1..1440_u16,
+        ) {
             let end = (start + length).min(DAY_MINUTES);
             let hours = Hours { day: Day::ALL[day], start, end };
 

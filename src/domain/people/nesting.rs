@@ -191,7 +191,10 @@ mod tests {
         /// refused as a circle would have been one.
         #[test]
         fn groups_never_come_back_to_themselves(
-            wanted in prop::collection::vec((0..7_usize, prop::collection::btree_set(0..7_usize, 0..3)), 0..20),
+            wanted in prop::collection::vec(
+                (0..7_usize, prop::collection::btree_set(0..7_usize, 0..3)),
+                0..20,
+            ),
         ) {
             let mut pairs: BTreeSet<(usize, usize)> = BTreeSet::new();
             for (outer, inner) in wanted {

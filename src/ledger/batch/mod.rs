@@ -83,6 +83,7 @@ impl Decided {
             subject: event.subject.clone(),
             kind: event.kind.to_owned(),
             class: event.class,
+            audience: event.audience.clone(),
             bytes: with_seq(seq, &event.body),
         };
         places.zip(&self.events).map(frame).collect()
@@ -297,6 +298,7 @@ fn encode(decision: &Decision, at: &At<'_>) -> Result<Vec<NewEvent>> {
             kind: event.kind.as_str(),
             class: event.kind.class().number(),
             ends_command: recorded.ends_command,
+            audience: event.audience.clone(),
             body,
         })
     });

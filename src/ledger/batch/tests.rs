@@ -1,5 +1,6 @@
 //! Batches against a database in memory: however commands are cut into batches, the same happens.
 
+mod actions;
 mod asks;
 mod work;
 
@@ -38,6 +39,7 @@ macro_rules! database {
             fn load(&self, footprint: &Footprint) -> WorkingSet {
                 WorkingSet {
                     $($rows: rows(&self.$rows, &footprint.$rows),)*
+                    drawn: self.drawn(footprint),
                     ..WorkingSet::default()
                 }
             }
@@ -333,7 +335,7 @@ fn the_same_call_twice_in_a_batch_happens_once() {
 #[test]
 fn a_refused_call_is_decided_anew_when_it_comes_again() {
     let mut database = started();
-    let close = |id| pending(id, self::close(issue(1), None));
+    let close = |id| pending(id, close(issue(1), None));
     let batch = [close(10), pending(11, create_issue("one")), close(10)];
 
     let decided = database.carry_out(&batch);

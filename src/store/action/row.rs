@@ -256,6 +256,7 @@ pub(super) fn ended((_, work): &Row) -> Option<EndedState> {
 }
 
 /// The action of a row, with its place and its gates.
+#[expect(clippy::too_many_lines, reason = "a column is a line, and has no second place")]
 pub(super) fn action((own, work): Row, place: Place, gates: Vec<Gate>) -> Action {
     let (
         project,

@@ -90,6 +90,11 @@ impl<Row> Statement<Row> {
     }
 
     /// Adds a parameter.
+    pub fn texts(&mut self, values: Vec<String>) -> &mut Statement<Row> {
+        self.piece(Piece::Texts(values))
+    }
+
+    /// Adds a parameter.
     pub fn time(&mut self, value: Timestamp) -> &mut Statement<Row> {
         self.piece(Piece::Time(time::to_sql(value)))
     }

@@ -1,7 +1,9 @@
 //! A log in memory, a reader that is checked with every message, and the tests.
 
+mod callers;
 mod live;
 mod open;
+mod people;
 mod readers;
 mod tail;
 mod vec_log;
@@ -17,6 +19,7 @@ use super::{Hub, Message, Options, Position, Start, Subscribe, Subscription};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::{EventPattern, Seq};
 use crate::domain::filter::EventFilter;
+use crate::domain::name::ActorName;
 use vec_log::{Shape, VecLog};
 
 /// Longer than any read, poll or checkpoint of a test takes.
@@ -53,7 +56,7 @@ impl Room {
     }
 
     async fn reader(&self, request: Subscribe) -> Result<Reader> {
-        let subscription = self.hub.subscribe(request.clone()).await?;
+        let subscription = self.hub.subscribe(&ActorName::root(), request.clone()).await?;
         Ok(Reader { log: self.log.clone(), request, subscription, at: None })
     }
 

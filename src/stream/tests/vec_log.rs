@@ -1,6 +1,6 @@
 //! A log that makes its rows up as they are asked for, and fails when it is told to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,9 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use crate::domain::audience::Audience;
 use crate::domain::event::Seq;
 use crate::domain::filter::{EventFilter, Facts};
-use crate::store::{Fault, LogRow, LogState, PageRow, Result};
+use crate::domain::name::Principal;
+use crate::domain::people::Standing;
+use crate::domain::reader::{Seen, View};
+use crate::store::{Fault, LogRow, LogState, PageRow, Result, Stretch};
 use crate::stream::{Frame, Log, Position, Reading, with_seq};
 
 /// What the events of a log are like.
@@ -40,6 +44,12 @@ struct Inner {
     oldest: i64,
     head: i64,
     holes: BTreeSet<i64>,
+    /// Events that are not for everybody.
+    audiences: BTreeMap<i64, Audience>,
+    /// Events that people have changed.
+    people: BTreeSet<i64>,
+    standings: Vec<Standing>,
+    look_ups: usize,
     failing: bool,
     read_time: Duration,
     tail_reads: Vec<Instant>,
@@ -72,12 +82,20 @@ impl Shape {
             subject: subject.into(),
             kind: kind.into(),
             class,
+            audience: Audience::everybody(),
             body: vec![0x5a; self.bytes],
         }
     }
 }
 
 impl Inner {
+    fn row(&self, seq: i64) -> LogRow {
+        let row = self.shape.row(seq);
+        let kind = if self.people.contains(&seq) { "member.updated".into() } else { row.kind };
+        let told = self.audiences.get(&seq).cloned();
+        LogRow { kind, audience: told.unwrap_or(row.audience), ..row }
+    }
+
     fn rows(&self, after: Seq, to: Seq) -> impl Iterator<Item = i64> {
         let first = (after.0 + 1).max(self.oldest);
         (first..=to.0.min(self.head)).filter(|seq| !self.holes.contains(seq))
@@ -92,6 +110,10 @@ impl VecLog {
             oldest: 1,
             head: events,
             holes: BTreeSet::new(),
+            audiences: BTreeMap::new(),
+            people: BTreeSet::new(),
+            standings: Vec::new(),
+            look_ups: 0,
             failing: false,
             read_time: Duration::from_micros(500),
             tail_reads: Vec::new(),
@@ -109,7 +131,33 @@ impl VecLog {
         let mut inner = self.inner();
         let first = inner.head + 1;
         inner.head += events;
-        (first..=inner.head).map(|seq| frame(inner.shape.row(seq))).collect()
+        (first..=inner.head).map(|seq| frame(inner.row(seq))).collect()
+    }
+
+    /// Appends an event that is not for everybody.
+    pub fn append_for(&self, audience: Audience) -> Vec<Frame> {
+        let seq = self.head() + 1;
+        self.inner().audiences.insert(seq, audience);
+        self.append(1)
+    }
+
+    /// Changes who somebody is, and appends the event of it.
+    pub fn append_standing(&self, standing: Standing) -> Vec<Frame> {
+        let seq = self.head() + 1;
+        self.set_standing(standing);
+        self.inner().people.insert(seq);
+        self.append(1)
+    }
+
+    pub fn set_standing(&self, standing: Standing) {
+        let mut inner = self.inner();
+        inner.standings.retain(|known| known.principal != standing.principal);
+        inner.standings.push(standing);
+    }
+
+    /// How often people were looked up.
+    pub fn look_ups(&self) -> usize {
+        self.inner().look_ups
     }
 
     pub fn head(&self) -> i64 {
@@ -204,9 +252,10 @@ impl VecLog {
 }
 
 pub fn frame(row: LogRow) -> Frame {
-    let LogRow { seq, event_id, ends_command, project, root, subject, kind, class, body } = row;
+    let LogRow { seq, event_id, ends_command, project, root, subject, kind, .. } = row;
+    let LogRow { class, audience, body, .. } = row;
     let bytes = with_seq(seq, &body);
-    Frame { seq, event_id, ends_command, project, root, subject, kind, class, bytes }
+    Frame { seq, event_id, ends_command, project, root, subject, kind, class, audience, bytes }
 }
 
 fn time_of(seq: i64) -> Timestamp {
@@ -224,22 +273,24 @@ impl Log for VecLog {
 
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>> {
         self.inner().tail_reads.push(Instant::now());
-        self.read(move |inner| inner.rows(after, to).map(|seq| inner.shape.row(seq)).collect())
+        self.read(move |inner| inner.rows(after, to).map(|seq| inner.row(seq)).collect())
     }
 
-    fn page<'a>(
-        &'a self,
-        after: Seq,
-        to: Seq,
-        filter: &'a EventFilter,
-        limit: i64,
-    ) -> Reading<'a, Vec<PageRow>> {
+    fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>> {
+        let Stretch { after, to, limit } = stretch;
         let page = self.read(move |inner| {
-            let rows = inner.rows(after, to).filter_map(|seq| {
-                let taken = filter.takes(inner.shape.facts(seq));
-                (taken || seq == to.0).then(|| {
-                    let LogRow { seq, event_id, ends_command, body, .. } = inner.shape.row(seq);
-                    PageRow { seq, event_id, ends_command, taken, body }
+            let rows = inner.rows(after, to).filter_map(|place| {
+                let row = inner.row(place);
+                let Facts { project, root, subject, class, .. } = inner.shape.facts(place);
+                let facts = Facts { project, root, subject, kind: &row.kind, class };
+                let seen = view.sees(facts, &row.audience);
+                let LogRow { seq, event_id, ends_command, body, .. } = row;
+                (seen != Seen::No || place == to.0).then_some(PageRow {
+                    seq,
+                    event_id,
+                    ends_command,
+                    seen,
+                    body,
                 })
             });
             rows.take(usize::try_from(limit).unwrap()).collect()
@@ -256,6 +307,14 @@ impl Log for VecLog {
             let page = page.await;
             self.inner().pages_now -= 1;
             page
+        })
+    }
+
+    fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>> {
+        self.inner().look_ups += 1;
+        self.read(move |inner| {
+            let known = inner.standings.iter();
+            known.filter(|known| people.contains(&known.principal)).cloned().collect()
         })
     }
 

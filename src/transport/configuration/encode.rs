@@ -39,7 +39,7 @@ pub(super) struct Stamp {
 
 /// A piece of configuration; none if it is of another kind.
 pub(super) fn configuration<T: Sent>(configuration: &Configuration) -> Option<T> {
-    let Configuration { name, uid, revision, created_at, updated_at, creator, deleted_at: _, body } =
+    let Configuration { name, uid, revision, created_at, updated_at, creator, body, .. } =
         configuration;
     let built_in = *revision == 0;
     let mut sent = T::of(body)?;

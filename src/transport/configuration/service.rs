@@ -83,11 +83,12 @@ impl Configurations {
 
     async fn get<T: Sent>(&self, caller: &Caller, name: &str) -> Result<T> {
         let name = decode::name("name", T::KIND, name)?;
-        self.door.live_project(caller, &name.project).await.map_err(|error| match error {
-            // Hidden equals absent: the name that was asked is all that is said.
-            Error::NotFound { .. } => not_found(&name),
-            other => other,
-        })?;
+        // Hidden equals absent: the name that was asked is all that is said.
+        let hidden = |error| match matches!(error, Error::NotFound { .. }) {
+            true => not_found(&name),
+            false => error,
+        };
+        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let sent = match built_in::configuration(&name) {
             Some(built_in) => configuration(&built_in),
             None => {
@@ -123,10 +124,10 @@ impl Configurations {
         // No id is both: what is built in cannot be created.
         let built_in = built_in::configurations(&project, T::KIND);
         let built_in = built_in.filter(|known| known.name.id.as_str() > after);
-        let own = listed.rows.into_iter().map(std::sync::Arc::new);
+        let own = listed.rows.into_iter().map(Arc::new);
         let mut all: Vec<_> = own.chain(built_in).collect();
         all.sort_by(|a, b| a.name.id.cmp(&b.name.id));
-        let encode = |one: std::sync::Arc<Configuration>| Some((configuration(&one)?, one));
+        let encode = |one: Arc<Configuration>| Some((configuration(&one)?, one));
         let all = all.into_iter().filter_map(encode).collect();
         let (all, more) = fit(all, size, |(sent, _): &(T, _)| sent.encoded_len());
         let last = all.last().map(|(_, one)| one.name.id.clone()).filter(|_| more);
@@ -147,7 +148,9 @@ fn id_of(key: &[u8]) -> Result<Id> {
 
 /// Carries a write out and answers it.
 macro_rules! answer_write {
-    ($self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident) => {{
+    (
+        $self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident
+    ) => {{
         let Outcome { sent: $field, changed, cursor, replayed } =
             $self.write(&$admitted, $verb, $creates).await?;
         Ok(respond(proto::$response { $field, changed, cursor }, replayed))
@@ -161,7 +164,8 @@ macro_rules! methods {
         $create:ident $create_request:ident $create_response:ident $create_verb:ident,
         $get:ident $get_request:ident $get_response:ident,
         $list:ident $list_request:ident $list_response:ident,
-        $update:ident $update_request:ident $update_response:ident $update_verb:ident $($more:ident)?,
+        $update:ident $update_request:ident $update_response:ident $update_verb:ident
+        $($more:ident)?,
         $delete:ident $delete_request:ident $delete_response:ident $delete_verb:ident;
     )*) => {
         #[tonic::async_trait]
@@ -217,7 +221,8 @@ macro_rules! methods {
                 request: Request<proto::$delete_request>,
             ) -> Reply<proto::$delete_response> {
                 let (admitted, message) = admit_write(&self.door.access, request).await?;
-                let proto::$delete_request { name, etag, request_id: _, validate_only: _ } = message;
+                let proto::$delete_request { name, etag, request_id: _, validate_only: _ } =
+                    message;
                 let verb = $delete_verb(decode::delete(proto::$message::KIND, &name, etag)?);
                 answer_write!(self, admitted, verb, false, $delete_response, $field)
             }

@@ -1,4 +1,4 @@
-//! Actors, groups, credentials and members: in the words of the contract, and as writes answer them.
+//! Actors, groups, credentials and members: as the contract says them, and as writes answer them.
 
 mod decode;
 mod encode;

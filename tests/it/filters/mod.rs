@@ -9,6 +9,7 @@ use std::time::Duration;
 use potts::domain::issue::{FIELDS, Issue};
 use potts::domain::name::ProjectId;
 use potts::domain::query::{Filter, Order, Scalar, Sort, holds};
+use potts::domain::reader::Reader;
 use potts::proto::{ListIssuesRequest, ListIssuesResponse};
 use potts::store::{Connections, Connector, IssueList, Store};
 use proptest::strategy::{Strategy, ValueTree as _};
@@ -57,17 +58,20 @@ async fn with_rows(runner: &mut TestRunner) -> TestApp {
 struct Lists {
     store: Store,
     project: ProjectId,
+    reader: Reader,
 }
 
 impl Lists {
     fn of(database: &TestDatabase) -> Lists {
-        Lists { store: store(database), project: ProjectId::parse("id", "abc").unwrap() }
+        let project = ProjectId::parse("id", "abc").unwrap();
+        Lists { store: store(database), project, reader: Reader::of_everything() }
     }
 
     fn asked<'a>(&'a self, filter: &'a Filter, order: &'a Order) -> IssueList<'a> {
         IssueList {
             project: &self.project,
             deleted_after: None,
+            reader: &self.reader,
             filter,
             order,
             after: None,

@@ -9,6 +9,7 @@ use potts::proto::actor_service_client::ActorServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::project_service_client::ProjectServiceClient;
+use potts::proto::workflow_service_client::WorkflowServiceClient;
 use potts::proto::{
     CreateIssueRequest, CreateProjectRequest, Event, EventBatch, Issue, ListEventsRequest, Project,
     SubscribeRequest, SubscribeResponse, subscribe_request, subscribe_response,
@@ -83,6 +84,10 @@ impl Clients {
     pub fn actors(&self) -> ActorServiceClient<Door> {
         ActorServiceClient::new(self.0.clone())
     }
+
+    pub fn workflows(&self) -> WorkflowServiceClient<Door> {
+        WorkflowServiceClient::new(self.0.clone())
+    }
 }
 
 /// Settings of a test server, changed by `set`.
@@ -145,6 +150,10 @@ impl TestApp {
 
     pub fn issues(&self) -> IssueServiceClient<Door> {
         self.as_root().issues()
+    }
+
+    pub fn workflows(&self) -> WorkflowServiceClient<Door> {
+        self.as_root().workflows()
     }
 
     pub fn events(&self) -> EventServiceClient<Door> {

@@ -27,6 +27,7 @@ impl Database {
         let found = self.find(&second.asks);
         assert!(found.is_locked(&second, &first), "nobody else changes anything");
         second.relations.extend(found.relations);
+        self.find_actions(&mut second);
         second
     }
 

@@ -1,0 +1,3 @@
+alter table events
+    drop column visible_before,
+    drop column visible_after;

@@ -1,0 +1,6 @@
+//! Things that are described in files.
+
+pub mod apply;
+mod document;
+mod kind;
+pub mod verbs;
