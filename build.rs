@@ -7,6 +7,7 @@ use prost::Message as _;
 const FILES: &[&str] = &[
     "potts/v1/project_service.proto",
     "potts/v1/issue_service.proto",
+    "potts/v1/action_service.proto",
     "potts/v1/event_service.proto",
     "potts/v1/workflow_service.proto",
     "potts/v1/actor_service.proto",

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod embedded;
+pub mod engine;
 pub mod http;
 pub mod ledger;
 pub mod proto;

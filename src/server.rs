@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, TlsFiles};
 use crate::embedded::Postgres;
+use crate::engine;
 use crate::http;
 use crate::ledger::Ledger;
 use crate::store::{Connections, Store};
@@ -141,6 +142,9 @@ impl Server {
         keep!("sweep", housekeeping::sweep(store, requests_kept));
         keep!("tell", housekeeping::tell(store, replica, ledger));
         keep!("listen", housekeeping::listen(store, replica, hub));
+        keep!("clock", engine::clock(store, hub, ledger));
+        keep!("leases", engine::leases(store, hub, ledger));
+        keep!("gatekeeper", engine::gatekeeper(store, hub, ledger));
         let (hub, stopping) = (hub, stopping.clone());
         tasks.keep("hub", move || {
             let (hub, stopping) = (hub.clone(), stopping.clone());

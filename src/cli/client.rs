@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::failure::{Failure, is_unknown, is_worth_again, retry_after};
+use crate::proto::action_service_client::ActionServiceClient;
 use crate::proto::event_service_client::EventServiceClient;
 use crate::proto::issue_service_client::IssueServiceClient;
 use crate::proto::project_service_client::ProjectServiceClient;
@@ -56,7 +57,7 @@ fn secret(text: &str) -> Result<SecretString, String> {
 }
 
 /// Reads a length of time: a number of seconds, or one with its unit.
-fn span(text: &str) -> Result<Duration, String> {
+pub fn span(text: &str) -> Result<Duration, String> {
     let span = match text.parse::<u32>() {
         Ok(seconds) => Duration::from_secs(seconds.into()),
         Err(_) => {
@@ -133,6 +134,11 @@ impl Client {
     /// Issues.
     pub fn issues(&self) -> IssueServiceClient<Wire> {
         IssueServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Actions.
+    pub fn actions(&self) -> ActionServiceClient<Wire> {
+        ActionServiceClient::new(self.wire.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Projects.

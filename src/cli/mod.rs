@@ -3,6 +3,7 @@
 //! The client verbs speak gRPC as any client does; they know nothing that the contract does not
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
+mod action;
 mod backoff;
 #[cfg(test)]
 mod canned;
@@ -104,6 +105,8 @@ pub enum Caller {
     Project(project::Project),
     /// Create, read and change issues.
     Issue(issue::Issue),
+    /// Add, claim and finish actions.
+    Action(action::Action),
     /// Read the log of events.
     Event(event::Event),
     /// Print the completions of a shell.
@@ -160,6 +163,7 @@ impl Caller {
             Caller::Publish(verb) => Box::pin(verb.run(output)).await,
             Caller::Project(verb) => Box::pin(verb.run(output)).await,
             Caller::Issue(verb) => Box::pin(verb.run(output)).await,
+            Caller::Action(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Completions(verb) => verb.run(output),
         }

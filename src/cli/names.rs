@@ -71,6 +71,7 @@ mod tests {
     #[test]
     fn names_are_shown_as_people_say_them() {
         assert_eq!(short("projects/abc/issues/12"), "ABC-12");
+        assert_eq!(short("projects/abc/issues/12/actions/3"), "ABC-12/actions/3");
         assert_eq!(short("actors/root"), "root");
         assert_eq!(short("projects/abc/issues/12/relations/3"), "ABC-12/relations/3");
         assert_eq!(short("projects/abc"), "projects/abc");

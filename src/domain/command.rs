@@ -29,7 +29,7 @@ use super::issue::{
     ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use super::message::ReceiveMessage;
-use super::name::{ActorName, MessageName};
+use super::name::{ActorName, AttemptName, MessageName};
 use super::people::{
     Actor, CreateActor, CreateCredential, CreateGroup, CreateMember, Credential, DeleteActor,
     DeleteGroup, DeleteMember, DisableActor, EnableActor, Group, Member, RevokeCredential,
@@ -237,6 +237,21 @@ resources! {
     Action(Arc<Action>) = "An action.", |action| action.name;
     Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.",
         |actions| names(actions);
+}
+
+impl Resource {
+    /// The names that are remembered: of several claims one each, those of the attempts that they
+    /// are, as an action may be claimed again.
+    pub fn names(&self) -> Vec<String> {
+        if let Resource::Actions(actions) = self {
+            let attempt = |action: &Arc<Action>| AttemptName {
+                action: action.name.clone(),
+                number: action.attempt,
+            };
+            return actions.iter().map(|action| attempt(action).to_string()).collect();
+        }
+        vec![self.name()]
+    }
 }
 
 fn names(actions: &[Arc<Action>]) -> String {

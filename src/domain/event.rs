@@ -322,6 +322,29 @@ pub fn concerns_people(kind: &str) -> bool {
     matches!(noun_of(kind), "actor" | "credential" | "group" | "member")
 }
 
+/// Whether after an event of that type there may be more to claim.
+pub fn may_be_claimable(kind: &str) -> bool {
+    matches!(
+        kind,
+        "action.assigned"
+            | "action.readied"
+            | "action.released"
+            | "action.repeated"
+            | "action.updated"
+    )
+}
+
+/// Whether other work may have waited for an event of that type, or may now wait for a time. What
+/// only says that work goes on does not count: it comes most often.
+pub fn moves_work(kind: &str) -> bool {
+    match noun_of(kind) {
+        "action" => !matches!(kind, "action.claimed" | "action.started"),
+        "actor" => true,
+        "issue" => matches!(kind, "issue.closed" | "issue.activated" | "issue.undeleted"),
+        _ => false,
+    }
+}
+
 /// The first word of a type.
 fn noun_of(kind: &str) -> &str {
     kind.split('.').next().unwrap_or(kind)

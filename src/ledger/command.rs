@@ -53,6 +53,8 @@ pub struct Command {
 pub struct Done {
     /// What it was about.
     pub answer: Answer,
+    /// Of a call that was acknowledged before, the names of everything that it was about; else none.
+    pub names: Vec<String>,
     /// Whether it changed anything.
     pub changed: bool,
     /// Where the log ended after it.

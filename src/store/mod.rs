@@ -4,6 +4,7 @@
 
 mod action;
 mod actor;
+mod agenda;
 mod asks;
 mod comment;
 mod configuration;
@@ -38,7 +39,6 @@ mod table;
 mod time;
 mod transact;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
@@ -46,6 +46,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub use action::{ActionFilter, ActionKey, ActionQuery, ActionsOf, Ended, GatePlace};
+pub use agenda::{AgendaQuery, AgendaRead};
 pub use connect::{Connector, Purpose};
 pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
@@ -59,15 +61,14 @@ pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
 
-use crate::domain::action::{Action, Attempt};
 use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Seq;
 use crate::domain::filter::EventFilter;
 use crate::domain::issue::Issue;
 use crate::domain::name::{
-    ActionName, CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName,
-    Principal, ProjectId, ReferenceName, ReferenceParent,
+    CommentName, CommentParent, ConfigurationKind, ConfigurationName, IssueName, Principal,
+    ProjectId, ReferenceName, ReferenceParent,
 };
 use crate::domain::people::Standing;
 use crate::domain::project::Project;
@@ -239,43 +240,6 @@ impl Store {
         };
         let listed = listed.await;
         reader.give_back(listed).await
-    }
-
-    /// An action, also of an issue that is hidden.
-    pub async fn action(&self, name: &ActionName, deadline: Instant) -> Result<Option<Action>> {
-        Ok(self.actions_named(&[name.clone()].into(), deadline).await?.pop())
-    }
-
-    /// Actions by name, of those that exist, in the order of their names.
-    pub async fn actions_named(
-        &self,
-        names: &BTreeSet<ActionName>,
-        deadline: Instant,
-    ) -> Result<Vec<Action>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let found = async {
-            // One snapshot: an action that moves between two statements would lie nowhere.
-            conn.batch_execute("begin isolation level repeatable read read only").await?;
-            let found = action::find(conn, names).await?;
-            conn.batch_execute("commit").await?;
-            Ok(found)
-        };
-        let found = found.await;
-        reader.give_back(found).await
-    }
-
-    /// The attempts at an action that have ended, after a number, in order.
-    pub async fn attempts(
-        &self,
-        action: &ActionName,
-        after: i64,
-        limit: i64,
-        deadline: Instant,
-    ) -> Result<Vec<Attempt>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let found = action::attempts(reader.conn(), action, after, limit).await;
-        reader.give_back(found).await
     }
 
     /// One comment.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::bells::Moved;
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
@@ -16,6 +17,7 @@ use super::subscription::{Seat, Subscription};
 use super::{open, page, tail};
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::event::Seq;
+use crate::domain::name::ProjectId;
 use crate::store;
 
 /// The bounds of a hub.
@@ -127,6 +129,17 @@ impl Hub {
     /// those of others when the log has been read.
     pub fn people(&self) -> watch::Receiver<Seq> {
         self.shared.people()
+    }
+
+    /// Every event that other work may have waited for, from now on: a hint to look. It can come
+    /// twice, and does not come while the log cannot be read.
+    pub fn moved(&self) -> broadcast::Receiver<Moved> {
+        self.shared.bells.moved()
+    }
+
+    /// Rings when there may be something more to claim in a project. A hint, as [`Hub::moved`] is.
+    pub fn claimable(&self, project: &ProjectId) -> watch::Receiver<()> {
+        self.shared.bells.claimable(project)
     }
 
     /// Says that the log may have grown.

@@ -3,6 +3,7 @@
 //! Trusts no hint: whatever it is told, the log decides.
 
 mod batch;
+mod bells;
 mod catch_up;
 mod cursor;
 mod frame;
@@ -18,6 +19,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use bells::Moved;
 pub use cursor::{Epoch, Position};
 pub use frame::{Frame, with_seq};
 pub use hub::{Hub, Options, Stats};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
+use super::bells::Bells;
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::hub::{Options, Stats};
@@ -131,6 +132,8 @@ pub(super) struct Shared {
     wake: watch::Sender<()>,
     /// The newest event about people that this replica has heard of.
     people: watch::Sender<Seq>,
+    /// For those who act on what happens without reading it all.
+    pub bells: Bells,
     /// Rung for the tail: the log may have grown.
     pub hint: Notify,
     /// Rung for the tail: readers are to be woken with the next group.
@@ -152,6 +155,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             wake: watch::Sender::new(()),
             people: watch::Sender::new(head),
+            bells: Bells::new(),
             hint: Notify::new(),
             late: Notify::new(),
             doubtful: AtomicBool::new(false),
@@ -226,6 +230,7 @@ impl Shared {
     pub fn take(&self, frames: Vec<Arc<Frame>>) {
         // What was committed is so, even where events in front of it have not arrived here yet.
         self.tell_people(&frames);
+        self.bells.ring(&frames);
         let dense = frames.is_sorted_by(|one, other| one.seq.next() == other.seq);
         let (Some(first), true) = (frames.first(), dense) else {
             if !frames.is_empty() {

@@ -189,6 +189,18 @@ writes! {
     CreateMemberRequest for "CreateMember",
     UpdateMemberRequest for "UpdateMember",
     DeleteMemberRequest for "DeleteMember",
+    AddActionRequest for "AddAction",
+    UpdateActionRequest for "UpdateAction",
+    AssignActionRequest for "AssignAction",
+    ClaimActionRequest for "ClaimAction",
+    ClaimNextActionsRequest for "ClaimNextActions",
+    StartActionRequest for "StartAction",
+    CompleteActionRequest for "CompleteAction",
+    FailActionRequest for "FailAction",
+    ReleaseActionRequest for "ReleaseAction",
+    SkipActionRequest for "SkipAction",
+    CancelActionRequest for "CancelAction",
+    RepeatActionRequest for "RepeatAction",
 }
 
 /// A write that was let in.
@@ -221,6 +233,11 @@ pub(super) async fn admit_write<T: Write>(
 impl Admitted {
     /// The command: what was decoded, as this call.
     pub fn command(&self, verb: impl Into<Verb>) -> Result<Command> {
+        self.command_of(Class::Client, verb)
+    }
+
+    /// The same, of another class.
+    pub fn command_of(&self, class: Class, verb: impl Into<Verb>) -> Result<Command> {
         let request_id = match self.request_id.as_str() {
             "" => None,
             given => Some(parse_request_id(given)?),
@@ -233,7 +250,7 @@ impl Admitted {
             deadline: self.caller.deadline.0,
             validate_only: self.validate_only,
         };
-        Ok(Command { call, class: Class::Client, bytes: self.bytes, verb: verb.into() })
+        Ok(Command { call, class, bytes: self.bytes, verb: verb.into() })
     }
 }
 

@@ -54,7 +54,7 @@ impl Door {
     /// Carries out what was decoded.
     pub async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Written> {
         let command = admitted.command(verb)?;
-        let Done { answer, changed, position } = self.ledger.submit(command).await?;
+        let Done { answer, names: _, changed, position } = self.ledger.submit(command).await?;
         Ok(Written { answer, changed, cursor: position.cursor(self.hub.epoch()) })
     }
 

@@ -5,20 +5,23 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use super::action::Actions;
 use super::actor_service::Actors;
 use super::event_service::Events;
 use super::issue_service::Issues;
 use super::project_service::Projects;
+use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
 
 /// The names that have a health.
-pub(super) const NAMES: [&str; 5] = [
+pub(super) const NAMES: [&str; 6] = [
     "",
     <ProjectServiceServer<Projects> as NamedService>::NAME,
     <IssueServiceServer<Issues> as NamedService>::NAME,
+    <ActionServiceServer<Actions> as NamedService>::NAME,
     <EventServiceServer<Events> as NamedService>::NAME,
     <ActorServiceServer<Actors> as NamedService>::NAME,
 ];

@@ -141,7 +141,10 @@ fn whole(field: Field, issue: &proto::Issue) -> Result<IssueEdit> {
             IssueEdit::Parameters(well_known::fields("issue.parameters", sent)?)
         }
         Field::Annotations => IssueEdit::Annotations(issue.annotations.clone()),
-        Field::DueTime => IssueEdit::DueTime(issue.due_time.map(due_time).transpose()?),
+        Field::DueTime => {
+            let at = issue.due_time.map(|sent| time("issue.due_time", sent));
+            IssueEdit::DueTime(at.transpose()?)
+        }
         Field::Milestone => IssueEdit::Milestone(issue.milestone.clone()),
         Field::Parent => IssueEdit::Parent(parent(&issue.parent)?),
         Field::Tags => IssueEdit::Tags(issue.tags.iter().cloned().collect()),
@@ -158,8 +161,8 @@ fn priority(sent: i32) -> Result<i16> {
 }
 
 /// The database keeps microseconds: what it would drop is dropped before anything is decided.
-fn due_time(sent: prost_types::Timestamp) -> Result<Timestamp> {
-    let at = well_known::timestamp("issue.due_time", sent)?;
+pub(super) fn time(field: &str, sent: prost_types::Timestamp) -> Result<Timestamp> {
+    let at = well_known::timestamp(field, sent)?;
     Ok(Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
 }
 
@@ -219,7 +222,7 @@ fn inside(path: &str, issue: &proto::Issue) -> Result<IssueEdit> {
 
 /// The key that the rest of a path names. One with dots in it stands between backticks (AIP-161,
 /// "Map fields"), as a mask reaches no deeper than one level.
-fn key_of(text: &str) -> Option<&str> {
+pub(super) fn key_of(text: &str) -> Option<&str> {
     let key = match text.strip_prefix('`') {
         Some(rest) => rest.strip_suffix('`')?,
         None if text.contains('.') => return None,
@@ -228,7 +231,7 @@ fn key_of(text: &str) -> Option<&str> {
     (!key.is_empty()).then_some(key)
 }
 
-fn unknown_field(path: &str) -> Error {
+pub(super) fn unknown_field(path: &str) -> Error {
     Error::Invalid {
         reason: Reason::FieldUnknown,
         field: "update_mask".into(),

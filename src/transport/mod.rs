@@ -3,7 +3,9 @@
 //! One file per proto service. Nothing is decided here: what is asked goes to the ledger, the store
 //! or the hub. Only `status.rs` knows which code an error has.
 
+mod action;
 mod actor_service;
+mod agenda;
 mod auth;
 mod comments;
 mod configuration;

@@ -82,7 +82,7 @@ fn command(
 }
 
 fn published(done: Done, validate_only: bool) -> Result<PublishedMessage> {
-    let Done { answer, changed, position: _ } = done;
+    let Done { answer, names: _, changed, position: _ } = done;
     let name = match answer {
         Answer::Resource(resource) => expected::<MessageName>("a message", resource)?.to_string(),
         Answer::Replayed(name) => name,
@@ -110,7 +110,7 @@ mod tests {
     use crate::proto::ErrorReason;
 
     fn done(answer: Answer, changed: bool) -> Done {
-        Done { answer, changed, position: Position::default() }
+        Done { answer, names: Vec::new(), changed, position: Position::default() }
     }
 
     fn message() -> Answer {

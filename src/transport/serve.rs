@@ -14,6 +14,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_reflection::server::Builder as Reflection;
 
+use super::action::Actions;
 use super::actor_service::Actors;
 use super::auth::Access;
 use super::configuration::Configurations;
@@ -27,6 +28,7 @@ use super::project_service::Projects;
 use super::subscriptions::Subscriptions;
 use crate::ledger::Ledger;
 use crate::proto::DESCRIPTORS;
+use crate::proto::action_service_server::ActionServiceServer;
 use crate::proto::actor_service_server::ActorServiceServer;
 use crate::proto::event_service_server::EventServiceServer;
 use crate::proto::issue_service_server::IssueServiceServer;
@@ -122,6 +124,7 @@ pub async fn serve(
     let workflows = WorkflowServiceServer::new(Configurations { door: door.clone() });
     let routes = Routes::new(limited!(projects))
         .add_service(limited!(issues))
+        .add_service(limited!(ActionServiceServer::new(Actions { door: door.clone() })))
         .add_service(limited!(workflows))
         .add_service(limited!(ActorServiceServer::new(Actors { door: door.clone() })))
         .add_service(limited!(EventServiceServer::new(Events { door })));

@@ -8,7 +8,7 @@ use potts::embedded::{Options, Postgres, Search};
 use potts::store::{Connections, Connector, Store, migrate};
 use tokio_postgres::{Client, NoTls};
 
-use crate::work::{ISSUES, NOTE, PROJECT, PROJECTS, TITLE, event_body, hex};
+use crate::work::{ACTIONS_PER_ISSUE, ISSUES, NOTE, PROJECT, PROJECTS, TITLE, event_body, hex};
 
 /// Holds the migrated schema and the issues; every other database is a copy of it.
 const TEMPLATE: &str = "bench_template";
@@ -168,6 +168,19 @@ fn fill() -> String {
                 '{TITLE}', '', 'simple', 'open', '', 3, jsonb_build_object('note', n || ' {NOTE}'),
                 '{{}}', '', 0
            from generate_series(1, {ISSUES}) as n;
+         insert into lines (project, digest, action_type, performers, level)
+         values ('{PROJECT}', decode(repeat('00', 32), 'hex'), 'take-action', '{{}}', 3);
+         insert into actions (project, issue, number, uid, version, created_at, updated_at, creator,
+                title, description, action_type, action_type_revision, parameters, candidates,
+                priority, unique_key, attempt, failures, losses, backoff_ms, step)
+         select '{PROJECT}', i, n, gen_random_uuid(), 1, potts_now(), potts_now(), 'actors/root',
+                '{TITLE}', '', 'take-action', 0, '{{}}', '{{}}', 0, '', 0, 0, 0, 0, 0
+           from generate_series(1, {ISSUES}) as i, generate_series(1, {ACTIONS_PER_ISSUE}) as n;
+         insert into ready_actions (action_id, line_id, vkey, ready_ms)
+         select uid, line_id, row_number() over (order by number, issue), 0 from actions, lines;
+         insert into counters (parent, noun, last, live)
+         select 'projects/{PROJECT}/issues/' || n, 'actions', {ACTIONS_PER_ISSUE},
+                {ACTIONS_PER_ISSUE} from generate_series(1, {ISSUES}) as n;
          create sequence bench_seq;"
     )
 }

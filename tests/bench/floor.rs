@@ -129,6 +129,7 @@ fn script_of(work: Work, travel: Travel) -> String {
     let (numbers, statements) = match work {
         Work::Update => update(),
         Work::Create => create(),
+        Work::Claim => claim(),
     };
     match travel {
         Travel::Plain => format!("{numbers}begin;\n{statements}commit;\n"),
@@ -175,6 +176,32 @@ fn create() -> (String, String) {
         appends("'projects/p' || :client_id || '", ":issues", "issue.created")
     );
     (numbers, statements)
+}
+
+/// Two transactions, as a worker makes them: one claims, one completes.
+fn claim() -> (String, String) {
+    let project = format!("'projects/{PROJECT}");
+    let of_action = ":issue || '/actions/' || :number";
+    let statements = format!(
+        "select r.action_id as id from ready_actions r order by r.line_id, r.vkey, r.action_id \
+         limit 1 for update skip locked \\gset\n\
+         delete from ready_actions where action_id = :id;\n\
+         update actions set version = version + 1, updated_at = potts_now(), attempt = attempt + 1, \
+         step = step + 1 where uid = :id returning issue, number \\gset\n\
+         insert into action_leases (action_id, fence, actor, claimed_at, deadline_at, step, note, \
+         vkey) values (:id, 1, 'actors/root', potts_now(), potts_now() + interval '30 s', '', \
+         '', 1);\n{claimed}commit;\nbegin;\n\
+         select uid, version from actions where uid = :id for no key update;\n\
+         delete from action_leases where action_id = :id;\n\
+         insert into attempts (action_id, number, actor, claimed_at, ended_at, step, outcome) \
+         values (:id, 1, 'actors/root', potts_now(), potts_now(), '', 'SUCCEEDED');\n\
+         update actions set version = version + 1, updated_at = potts_now(), step = step + 1, \
+         last_outcome = 'SUCCEEDED', ended_at = potts_now(), ended_state = 'SUCCEEDED' \
+         where uid = :id;\n{completed}",
+        claimed = appends(&project, of_action, "action.claimed"),
+        completed = appends(&project, of_action, "action.completed"),
+    );
+    (String::new(), statements)
 }
 
 /// A row of `requests` and one of `events`; `project` is an open literal.

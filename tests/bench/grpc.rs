@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use potts::config::{Config, Flags};
 use potts::proto;
+use potts::proto::action_service_client::ActionServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
 use potts::server::Server;
@@ -37,6 +38,8 @@ impl Interceptor for Credential {
 type Connection = InterceptedService<Channel, Credential>;
 /// Calls of issues.
 pub type Issues = IssueServiceClient<Connection>;
+/// Calls of actions.
+pub type Actions = ActionServiceClient<Connection>;
 /// Calls of events.
 pub type Events = EventServiceClient<Connection>;
 
@@ -77,6 +80,11 @@ impl GrpcSide {
     /// A client of a caller.
     pub fn issues(&self, caller: usize) -> Result<Issues> {
         Ok(IssueServiceClient::new(self.connection(caller)?))
+    }
+
+    /// A client of a caller.
+    pub fn actions(&self, caller: usize) -> Result<Actions> {
+        Ok(ActionServiceClient::new(self.connection(caller)?))
     }
 
     /// A client of a caller.
@@ -123,6 +131,7 @@ async fn call(mut issues: Issues, work: Work, name: String, issue: proto::Issue)
             };
             issues.create_issue(request).await?.into_inner().changed
         }
+        Work::Claim => return Err(anyhow!("claims have a file of their own")),
     };
     changed.then_some(()).ok_or_else(|| anyhow!("a call changed nothing"))
 }
@@ -147,7 +156,7 @@ fn issue(choices: &mut Choices, work: Work) -> (String, proto::Issue) {
             let name = format!("{parent}/issues/{}", choices.issue());
             (parent, name, String::new())
         }
-        Work::Create => {
+        Work::Create | Work::Claim => {
             (format!("projects/{}", choices.project()), String::new(), TITLE.to_owned())
         }
     };

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "whoever runs a bench reads what it prints")]
 
 mod catch_up;
+mod claim;
 mod cluster;
 mod comparison;
 mod delivery;

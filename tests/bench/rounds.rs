@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
+use crate::claim;
 use crate::cluster::Cluster;
 use crate::comparison::{Cell, Comparison, Side};
 use crate::floor::Floor;
@@ -11,6 +12,7 @@ use crate::grpc::GrpcSide;
 use crate::ledger::LedgerSide;
 use crate::measure::{Figures, Span};
 use crate::report::Line;
+use crate::work::Work;
 
 /// The databases.
 const FLOOR: &str = "bench_floor";
@@ -80,6 +82,9 @@ async fn run_round(
                 floor.run(&url, (work, travel), callers, span).await
             }
             Side::Ledger => open.ledger().await?.run(work, callers, span).await,
+            Side::Grpc if work == Work::Claim => {
+                claim::run(open.grpc().await?, callers, span).await
+            }
             Side::Grpc => open.grpc().await?.run(work, callers, span).await,
         };
         let context = || format!("{}, {}, {callers} callers", side.name(), work.name());

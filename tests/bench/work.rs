@@ -1,8 +1,11 @@
 //! What is done: the same on every side.
 
+use std::collections::BTreeSet;
+
+use potts::domain::action::ClaimNextActions;
 use potts::domain::command::Verb;
 use potts::domain::issue::{CreateIssue, IssueEdit, UpdateIssue};
-use potts::domain::name::{IssueName, ProjectId};
+use potts::domain::name::{ActorName, IssueName, ProjectId};
 use potts::proto;
 use prost::Message as _;
 use serde_json::json;
@@ -15,6 +18,8 @@ pub const ISSUES: u32 = 1_000;
 /// How many more projects there are, `p0` and so on: creating counts per project, so each caller
 /// has its own.
 pub const PROJECTS: u32 = 256;
+/// How many actions each of its issues has, all to be claimed: more than a round ends.
+pub const ACTIONS_PER_ISSUE: u32 = 150;
 /// What every issue is called.
 pub const TITLE: &str = "The disk of a machine is nearly full";
 /// What a parameter says behind a number; it makes the events as long as real ones are.
@@ -27,6 +32,8 @@ pub enum Work {
     Update,
     /// Create an issue in the caller's project.
     Create,
+    /// Claim the next action of [`PROJECT`] and complete it.
+    Claim,
 }
 
 impl Work {
@@ -35,6 +42,7 @@ impl Work {
         match self {
             Work::Update => "update",
             Work::Create => "create",
+            Work::Claim => "claim",
         }
     }
 }
@@ -96,6 +104,13 @@ impl Choices {
                 let (project, start) = (project(&self.project()), Default::default());
                 CreateIssue { project, start, edits }.into()
             }
+            Work::Claim => ClaimNextActions {
+                project: project(PROJECT),
+                actor: ActorName::root(),
+                action_types: BTreeSet::new(),
+                max: 1,
+            }
+            .into(),
         }
     }
 }

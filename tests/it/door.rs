@@ -57,7 +57,7 @@ async fn every_rpc_asks_for_the_token() {
     let app = TestApp::start().await;
     let channel = channel(app.server.grpc_addr).await;
     let rpcs = rpcs();
-    assert_eq!(rpcs.len(), 19);
+    assert_eq!(rpcs.len(), 66);
 
     for rpc in &rpcs {
         let wrong = format!("Bearer {TOKEN}x");
@@ -154,7 +154,13 @@ async fn health_is_told_for_the_whole_and_per_service() {
     };
 
     // It is looked at for the first time when the doors are open.
-    for name in ["", "potts.v1.ProjectService", "potts.v1.IssueService", "potts.v1.EventService"] {
+    for name in [
+        "",
+        "potts.v1.ProjectService",
+        "potts.v1.IssueService",
+        "potts.v1.ActionService",
+        "potts.v1.EventService",
+    ] {
         let serving =
             eventually(PATIENCE, async || check(name).await, |told| *told == Ok("SERVING"));
         assert!(serving.await.is_ok(), "{name}");
@@ -197,7 +203,7 @@ async fn reflection_lists_the_services_in_both_versions() {
     let channel = channel(app.server.grpc_addr).await;
 
     for listed in [listed_v1(&channel).await, listed_v1alpha(&channel).await] {
-        for name in ["ProjectService", "IssueService", "EventService"] {
+        for name in ["ProjectService", "IssueService", "ActionService", "EventService"] {
             assert!(listed.contains(&format!("potts.v1.{name}")), "{listed:?}");
         }
         assert!(listed.contains("grpc.health.v1.Health"), "{listed:?}");

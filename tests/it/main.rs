@@ -32,3 +32,4 @@ mod store;
 mod subscribe;
 mod support;
 mod tour;
+mod work;

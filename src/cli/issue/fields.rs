@@ -42,7 +42,7 @@ pub struct Fields {
 
 /// A time, or that there is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Due(Option<Timestamp>);
+pub struct Due(pub Option<Timestamp>);
 
 impl Fields {
     /// Puts what was given into an issue.
@@ -105,7 +105,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn due(text: &str) -> Result<Due, String> {
+/// Reads a time, or `none`.
+pub fn due(text: &str) -> Result<Due, String> {
     if text == "none" {
         return Ok(Due(None));
     }

@@ -26,6 +26,7 @@ use prost::Message as _;
 
 use self::create::Create;
 use self::fields::Fields;
+pub(super) use self::fields::{Due, due};
 use self::people::Assign;
 use self::relations::{Relate, Relations, Unrelate};
 use super::client::{Client, Connection, request_id};

@@ -51,6 +51,17 @@ pub struct AttemptName {
     pub number: i64,
 }
 
+impl AttemptName {
+    /// Takes `projects/abc/issues/12/actions/3/attempts/1`, or `ABC-12/actions/3/attempts/1`.
+    pub fn parse(field: &str, name: &str) -> Result<AttemptName> {
+        let read = || {
+            let (action, number) = numbered(name, "attempts")?;
+            Some(AttemptName { action: ActionName::read(action)?, number })
+        };
+        read().ok_or_else(|| malformed(field, name, "ABC-12/actions/3/attempts/1"))
+    }
+}
+
 impl fmt::Display for AttemptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/attempts/{}", self.action, self.number)
@@ -241,6 +252,9 @@ mod tests {
         ] {
             assert_eq!(action(wrong), None, "{wrong:?}");
         }
+        let attempt = |name: &str| AttemptName::parse("n", name).map(|read| read.to_string()).ok();
+        assert_eq!(attempt("abc-12/actions/3/attempts/4"), Some(format!("{full}/attempts/4")));
+        assert_eq!(attempt("ABC-12/attempts/4"), None);
         let comment = |name: &str| CommentName::parse("n", name).unwrap().to_string();
         assert_eq!(comment("ABC-1/comments/2"), "projects/abc/issues/1/comments/2");
         assert_eq!(

@@ -39,6 +39,8 @@ pub enum Outcome {
     Done {
         /// What it was about.
         answer: Answer,
+        /// Of a call that was acknowledged before, all names; else none.
+        names: Vec<String>,
         /// Whether it changes anything.
         changed: bool,
         /// How many events of the batch lie before its end.
@@ -175,8 +177,9 @@ fn again(call: &Call, fingerprint: [u8; 16], first: Option<&Outcome>) -> Result<
         return Err(reused(call));
     }
     match first {
-        Some(Outcome::Done { answer, changed, events_before, position, .. }) => Ok(Outcome::Done {
+        Some(Outcome::Done { answer, names, changed, events_before, position }) => Ok(Outcome::Done {
             answer: answer.clone(),
+            names: names.clone(),
             changed: *changed,
             events_before: *events_before,
             position: *position,
@@ -220,9 +223,10 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
     })?;
     let changed = decision.changed();
     let answer = Answer::Resource(decision.resource.clone());
+    let names = Vec::new();
     if call.validate_only {
         let events_before = batch.events.len();
-        return Ok(Outcome::Done { answer, changed, events_before, position: None });
+        return Ok(Outcome::Done { answer, names, changed, events_before, position: None });
     }
     batch.events.extend(events);
     let events_before = batch.events.len();
@@ -233,14 +237,14 @@ fn decide_one(pending: &Pending, world: &mut World<'_>, batch: &mut Decided) -> 
             caller: call.caller.to_string(),
             request_id: call.request_id,
             fingerprint: call.fingerprint,
-            names: vec![decision.resource.name()],
+            names: decision.resource.names(),
             changed,
             events_before: i64::try_from(events_before).unwrap_or(i64::MAX),
         });
     }
     batch.signs_of_life |= verb.rule().is_sign_of_life() && !decision.changes.is_empty();
     world.rows.apply(decision.changes, decision.gone);
-    Ok(Outcome::Done { answer, changed, events_before, position: None })
+    Ok(Outcome::Done { answer, names, changed, events_before, position: None })
 }
 
 fn replay(call: &Call, known: &KnownRequest, position: Position) -> Result<Outcome> {
@@ -249,6 +253,7 @@ fn replay(call: &Call, known: &KnownRequest, position: Position) -> Result<Outco
     }
     Ok(Outcome::Done {
         answer: Answer::Replayed(known.names.first().cloned().unwrap_or_default()),
+        names: known.names.clone(),
         changed: known.changed,
         events_before: 0,
         position: Some(position),
@@ -313,7 +318,9 @@ pub fn answer(batch: Vec<Pending>, decided: Decided, head: Seq, none: Position) 
         .collect();
     for ((pending, outcome), position) in batch.into_iter().zip(decided.outcomes).zip(positions) {
         pending.end(match outcome {
-            Outcome::Done { answer, changed, .. } => Ok(Done { answer, changed, position }),
+            Outcome::Done { answer, names, changed, .. } => {
+                Ok(Done { answer, names, changed, position })
+            }
             Outcome::Refused(error) => Err(error),
         });
     }

@@ -6,8 +6,10 @@
 mod asks;
 mod attempt;
 mod draw;
+mod due;
 mod gate;
 mod place;
+mod read;
 mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +18,9 @@ use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 pub(super) use asks::find as find_asked;
-pub(super) use attempt::page as attempts;
 pub(super) use draw::draw;
+pub use due::{Ended, GatePlace};
+pub use read::{ActionFilter, ActionKey, ActionQuery, ActionsOf};
 use row::{Locked, Row};
 
 use super::error::Result;

@@ -4,6 +4,7 @@
 #[macro_use]
 mod cases;
 mod remarks;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,7 @@ async fn busy() -> TestApp {
     let delete = DeleteIssueRequest { name: text("ABC-3"), ..Default::default() };
     app.issues().delete_issue(delete).await.unwrap();
     remarks(&app).await;
+    work::prepare(&app).await;
     app
 }
 
@@ -58,10 +60,11 @@ async fn are_told(cases: Vec<Case>) {
     let sql = app.database.sql().await;
     let count = "select (select count(*) from events), (select count(*) from requests),
                         (select sum(version) from issues)::bigint,
-                        (select sum(version) from projects)::bigint";
+                        (select sum(version) from projects)::bigint,
+                        (select sum(version) from actions)::bigint";
     let left = async || {
         let row = sql.query_one(count, &[]).await.unwrap();
-        [0, 1, 2, 3].map(|column| row.get::<_, i64>(column))
+        [0, 1, 2, 3, 4].map(|column| row.get::<_, i64>(column))
     };
     let before = left().await;
     let documented = documented();
@@ -103,13 +106,19 @@ async fn calls_about_remarks_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_actions_are_refused_as_documented() {
+    are_told(work::work_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_events_are_refused_as_documented() {
     are_told(event_cases()).await;
 }
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     include_str!("../../../proto/potts/v1/project_service.proto"),
     include_str!("../../../proto/potts/v1/issue_service.proto"),
+    include_str!("../../../proto/potts/v1/action_service.proto"),
     include_str!("../../../proto/potts/v1/event_service.proto"),
 ];
 
@@ -167,8 +176,9 @@ fn documented() -> BTreeMap<(String, String), String> {
             let line = line.trim();
             if let Some(rpc) = line.strip_prefix("rpc ") {
                 let (rpc, _) = rpc.split_once('(').unwrap();
-                let reads =
-                    ["Get", "List", "Subscribe", "Publish"].iter().any(|r| rpc.starts_with(r));
+                // What takes no `request_id` says all by itself.
+                let reads = ["Get", "List", "Subscribe", "Publish", "Heartbeat"];
+                let reads = reads.iter().any(|r| rpc.starts_with(r));
                 let also = if reads { "" } else { of_writes };
                 let (_, own) = errors.split_once("Errors:").unwrap_or_default();
                 for (code, reason) in [own, of_all, also].into_iter().flat_map(pairs) {
@@ -188,6 +198,7 @@ fn documented() -> BTreeMap<(String, String), String> {
 /// that do.
 const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("*", "CREDENTIAL_INVALID", "door.rs", "every_rpc_asks_for_the_token"),
+    ("*", "ROLE_REQUIRED", "work/lists.rs", "every_call_about_actions_asks_for_a_role"),
     ("*", "FIELD_TOO_LARGE", "door.rs", "a_message_over_4_mib_is_refused"),
     ("*", "DEADLINE_PASSED", "door.rs", "a_deadline_that_passes_is_told_with_its_reason"),
     ("*", "REQUEST_ID_REUSED", "retries.rs", "a_call_that_is_sent_again_happens_once"),
@@ -219,6 +230,7 @@ fn every_documented_refusal_is_provoked() {
         issue_field_cases(),
         issue_verb_cases(),
         remarks::remark_cases(),
+        work::work_cases(),
         event_cases(),
     ];
     let provoked: BTreeSet<_> =
@@ -227,6 +239,7 @@ fn every_documented_refusal_is_provoked() {
         ("door.rs", include_str!("../door.rs")),
         ("retries.rs", include_str!("../retries.rs")),
         ("subscribe.rs", include_str!("../subscribe.rs")),
+        ("work/lists.rs", include_str!("../work/lists.rs")),
     ];
     for (_, _, file, test) in ELSEWHERE {
         let (_, source) = sources.iter().find(|(name, _)| name == file).unwrap();

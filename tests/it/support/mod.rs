@@ -8,6 +8,7 @@ pub mod process;
 pub mod programs;
 pub mod proxy;
 pub mod told;
+pub mod work;
 
 pub use app::TestApp;
 pub use eventually::eventually;
