@@ -4,6 +4,7 @@
 //! say. One file a verb; `client` connects and retries, `failure` says what went wrong.
 
 mod action;
+mod agenda;
 mod backoff;
 #[cfg(test)]
 mod canned;
@@ -107,6 +108,8 @@ pub enum Caller {
     Issue(issue::Issue),
     /// Add, claim and finish actions.
     Action(action::Action),
+    /// Say what is next.
+    Agenda(agenda::Agenda),
     /// Read the log of events.
     Event(event::Event),
     /// Print the completions of a shell.
@@ -164,6 +167,7 @@ impl Caller {
             Caller::Project(verb) => Box::pin(verb.run(output)).await,
             Caller::Issue(verb) => Box::pin(verb.run(output)).await,
             Caller::Action(verb) => Box::pin(verb.run(output)).await,
+            Caller::Agenda(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Completions(verb) => verb.run(output),
         }

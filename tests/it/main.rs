@@ -7,6 +7,7 @@
     reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
+mod agenda;
 mod command_line;
 mod door;
 mod embedded;

@@ -88,6 +88,7 @@ fn issue_calls() -> Vec<Call> {
             would!(TransitionIssueRequest { name: name(), r#move: to() });
         CloseIssue close_issue, would!(CloseIssueRequest { name: name() });
         ReopenIssue reopen_issue, would!(ReopenIssueRequest { name: name() });
+        GetAgenda get_agenda, GetAgendaRequest::default();
     }
 }
 

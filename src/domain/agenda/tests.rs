@@ -100,8 +100,7 @@ fn what_has_begun_is_the_current_action() {
 #[test]
 fn an_item_is_in_the_first_bucket_that_has_room_for_it() {
     let three = || vec![issue(1), issue(2), issue(3)];
-    let agenda =
-        Agenda { review: three(), aware: three(), prepare: three(), ..Agenda::default() };
+    let agenda = Agenda { review: three(), aware: three(), prepare: three(), ..Agenda::default() };
 
     let agenda = agenda.arranged(1);
 

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod cases;
+mod agenda;
 mod remarks;
 mod work;
 
@@ -108,6 +109,11 @@ async fn calls_about_remarks_are_refused_as_documented() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_about_actions_are_refused_as_documented() {
     are_told(work::work_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_agendas_are_refused_as_documented() {
+    are_told(agenda::agenda_cases()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,6 +237,7 @@ fn every_documented_refusal_is_provoked() {
         issue_verb_cases(),
         remarks::remark_cases(),
         work::work_cases(),
+        agenda::agenda_cases(),
         event_cases(),
     ];
     let provoked: BTreeSet<_> =
