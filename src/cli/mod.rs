@@ -5,6 +5,7 @@
 
 mod action;
 mod actor;
+mod agenda;
 mod backoff;
 #[cfg(test)]
 mod canned;
@@ -119,6 +120,8 @@ pub enum Caller {
     Member(member::Member),
     /// Add, claim and finish actions.
     Action(action::Action),
+    /// Say what is next.
+    Agenda(agenda::Agenda),
     /// Read the log of events.
     Event(event::Event),
     /// Make projects, people and configuration as files describe them.
@@ -188,6 +191,7 @@ impl Caller {
             Caller::Group(verb) => Box::pin(verb.run(output)).await,
             Caller::Member(verb) => Box::pin(verb.run(output)).await,
             Caller::Action(verb) => Box::pin(verb.run(output)).await,
+            Caller::Agenda(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
             Caller::Apply(verb) => Box::pin(verb.run(output)).await,
             Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,

@@ -67,6 +67,7 @@ pub const TABLE: &[(&str, Least)] = &[
     ("CreateIssueRelation", Least::Role(Role::Worker)),
     ("DeleteIssueRelation", Least::Role(Role::Worker)),
     ("ListIssueRelations", Least::Role(Role::Viewer)),
+    ("GetAgenda", Least::Anybody),
     ("CreateComment", Least::Role(Role::Reporter)),
     ("GetComment", Least::Role(Role::Viewer)),
     ("ListComments", Least::Role(Role::Viewer)),

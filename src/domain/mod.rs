@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod action;
+pub mod agenda;
 pub mod asks;
 pub mod audience;
 pub mod cloud_event;

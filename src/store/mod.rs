@@ -4,6 +4,7 @@
 
 mod action;
 mod actor;
+mod agenda;
 mod asks;
 mod comment;
 mod configuration;
@@ -48,6 +49,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use action::{ActionFilter, ActionKey, ActionQuery, ActionsOf, Ended, GatePlace};
+pub use agenda::{AgendaQuery, AgendaRead};
 pub use connect::{Connector, Purpose};
 pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};

@@ -190,6 +190,7 @@ pub(super) fn relation_to_be(relation: &Relation) -> proto::IssueRelation {
 }
 
 /// What a status means.
+/// What a status means.
 pub(super) fn category(category: Category) -> proto::StatusCategory {
     match category {
         Category::Triage => proto::StatusCategory::Triage,

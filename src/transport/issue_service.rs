@@ -290,6 +290,14 @@ impl IssueService for Issues {
         Ok(Response::new(self.list_relations(&caller, request.into_inner()).await?))
     }
 
+    async fn get_agenda(
+        &self,
+        request: Request<proto::GetAgendaRequest>,
+    ) -> Reply<proto::GetAgendaResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        Ok(Response::new(self.agenda(&caller, request.into_inner()).await?))
+    }
+
     async fn create_comment(
         &self,
         request: Request<proto::CreateCommentRequest>,

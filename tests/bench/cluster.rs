@@ -192,7 +192,7 @@ pub fn store(url: &str) -> Result<Store> {
 
 /// Connects without TLS.
 #[expect(clippy::disallowed_methods, reason = "the connection ends with its client")]
-async fn connect(url: &str) -> Result<Client> {
+pub async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     drop(tokio::task::spawn(connection));
     Ok(client)

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "whoever runs a bench reads what it prints")]
 
+mod agenda;
 mod catch_up;
 mod claim;
 mod cluster;
@@ -20,6 +21,8 @@ mod options;
 mod report;
 mod rounds;
 mod work;
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -79,6 +82,7 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Lin
     }
     lines.extend(deliveries(options, cluster).await?);
     lines.extend(catch_ups(options, cluster, floor.as_ref()).await?);
+    lines.extend(agendas(options, cluster).await?);
 
     let flushes_after = disk::flushes_per_second(&cluster.data())?;
     println!("the disk flushes 8 KiB {flushes_after:.0} times a second, afterwards");
@@ -119,6 +123,24 @@ async fn deliveries(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
         Line::of_times(&format!("{name}/from call"), &from_call, Some(DELIVERY_P99_MS_MAX)),
         Line::of_times(&format!("{name}/from answer"), &from_answer, None),
     ])
+}
+
+async fn agendas(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
+    let name = "grpc/agenda/1";
+    if !options.wants(name) {
+        return Ok(Vec::new());
+    }
+    println!("the agenda of somebody with much to do");
+    let url = cluster.database("bench_agenda").await?;
+    let queries = Arc::new(agenda::Raw::prepare(&url).await?);
+    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
+    let (mut ours, mut raw) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds() {
+        raw.push(agenda::raw(&queries, options.span()).await?);
+        ours.push(agenda::grpc(&side, options.span()).await?);
+    }
+    side.stop().await;
+    Ok(vec![Line::of_halves(name, "raw queries", agenda::P50_MAX, (&ours, &raw))])
 }
 
 async fn catch_ups(

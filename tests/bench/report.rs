@@ -93,6 +93,25 @@ impl Line {
         line
     }
 
+    /// Calls one by one, of which half may take so many times what half of the floor's take.
+    pub fn of_halves(
+        name: &str,
+        against: &'static str,
+        p50_max: f64,
+        (ours, floor): (&[Figures], &[Figures]),
+    ) -> Line {
+        let mut line = Line::alone(name.to_owned(), ours);
+        let p50_ratio = median(pairs(ours, floor, |figures| figures.p50_ms));
+        line.against = against;
+        line.floor = Some(medians(floor));
+        line.ratio = Some(median(pairs(ours, floor, |figures| figures.rate)));
+        line.p99_ratio = Some(median(pairs(ours, floor, |figures| figures.p99_ms)));
+        let text = format!("p50 <= {p50_max} x");
+        line.goals = vec![Goal { text, held: p50_ratio <= p50_max }];
+        line.rounds = json!({ "ours": each(ours), "floor": each(floor) });
+        line
+    }
+
     /// Times alone.
     pub fn of_times(name: &str, rounds: &[Figures], p99_ms_max: Option<f64>) -> Line {
         let mut line = Line::alone(name.to_owned(), rounds);

@@ -197,12 +197,10 @@ async fn after_random_work_a_live_action_lies_in_one_table() {
 }
 
 fn claimed(done: &Done) -> Vec<ActionName> {
-    match &done.answer {
-        Answer::Resource(Resource::Actions(actions)) => {
-            actions.iter().map(|action| action.name.clone()).collect()
-        }
-        other => panic!("{other:?}"),
-    }
+    let Answer::Resource(Resource::Actions(actions)) = &done.answer else {
+        panic!("{:?}", done.answer)
+    };
+    actions.iter().map(|action| action.name.clone()).collect()
 }
 
 /// Goal: of two replicas that claim at once none waits for the other and none gets what the other

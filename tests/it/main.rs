@@ -8,6 +8,7 @@
 )]
 
 mod action_rows;
+mod agenda;
 mod apply;
 mod command_line;
 mod configuration;

@@ -4,7 +4,7 @@ mod fields;
 mod hold;
 mod manage;
 mod read;
-mod show;
+pub(super) mod show;
 
 use clap::{Args, Subcommand};
 

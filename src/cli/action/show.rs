@@ -140,7 +140,7 @@ fn state(action: &proto::Action) -> String {
 }
 
 /// A value of an enum as people say it.
-fn word(name: &str, prefix: &str) -> String {
+pub fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).replace('_', " ").to_lowercase()
 }
 

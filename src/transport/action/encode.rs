@@ -104,7 +104,8 @@ fn wake_time(place: &Place) -> Option<prost_types::Timestamp> {
     }
 }
 
-fn state(state: State) -> proto::ActionState {
+/// Where an action stands.
+pub fn state(state: State) -> proto::ActionState {
     match state {
         State::Pending => proto::ActionState::Pending,
         State::Ready => proto::ActionState::Ready,
@@ -118,7 +119,8 @@ fn state(state: State) -> proto::ActionState {
     }
 }
 
-fn blocked(reason: Blocked) -> proto::BlockedReason {
+/// Why an action waits.
+pub fn blocked(reason: Blocked) -> proto::BlockedReason {
     match reason {
         Blocked::IssueInactive => proto::BlockedReason::IssueInactive,
         Blocked::Dependencies => proto::BlockedReason::Dependencies,

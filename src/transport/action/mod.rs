@@ -1,7 +1,7 @@
 //! `potts.v1.ActionService`.
 
 mod decode;
-mod encode;
+pub(super) mod encode;
 mod mask;
 mod next;
 mod read;

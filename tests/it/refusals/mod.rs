@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod cases;
+mod agenda;
 mod configuration;
 mod people;
 mod relations;
@@ -149,6 +150,11 @@ async fn calls_about_trees_and_relations_are_refused_as_documented() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_about_actions_are_refused_as_documented() {
     are_told(work::work_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_agendas_are_refused_as_documented() {
+    are_told(agenda::agenda_cases()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,6 +307,7 @@ fn every_documented_refusal_is_provoked() {
         remarks::remark_cases(),
         relations::relation_cases(),
         work::work_cases(),
+        agenda::agenda_cases(),
         event_cases(),
         actor_cases(),
         group_cases(),

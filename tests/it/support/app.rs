@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use potts::config::{Config, Flags};
+use potts::proto::action_service_client::ActionServiceClient;
 use potts::proto::actor_service_client::ActorServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
@@ -71,6 +72,10 @@ impl Clients {
 
     pub fn projects(&self) -> ProjectServiceClient<Door> {
         ProjectServiceClient::new(self.0.clone())
+    }
+
+    pub fn actions(&self) -> ActionServiceClient<Door> {
+        ActionServiceClient::new(self.0.clone())
     }
 
     pub fn issues(&self) -> IssueServiceClient<Door> {

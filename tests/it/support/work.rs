@@ -2,6 +2,7 @@
 
 use potts::proto::action_service_client::ActionServiceClient;
 use potts::proto::dependency::On;
+use potts::proto::issue_service_client::IssueServiceClient;
 use potts::proto::{
     Action, ActionError, ActionState, AddActionRequest, BlockedReason, CancelActionRequest,
     ClaimActionRequest, ClaimNextActionsRequest, CompleteActionRequest, CompleteActionResponse,
@@ -110,6 +111,10 @@ impl TestApp {
 impl Hand {
     pub fn actions(&self) -> ActionServiceClient<Door> {
         ActionServiceClient::new(self.0.clone())
+    }
+
+    pub fn issues(&self) -> IssueServiceClient<Door> {
+        IssueServiceClient::new(self.0.clone())
     }
 
     pub async fn add(&self, issue: i64, action: Action) -> Result<Action, Status> {
