@@ -8,7 +8,7 @@ use prost::Message as _;
 use super::action::show::word;
 use super::client::{Client, Connection};
 use super::json::write_line;
-use super::names::{project, short, who};
+use super::names::{principal, project, short};
 use super::render::{clipped, table, time};
 use super::{Failure, Output};
 use crate::proto;
@@ -32,7 +32,7 @@ pub struct Agenda {
     #[command(flatten)]
     connection: Connection,
     /// Whose; your own otherwise
-    #[arg(long, value_parser = who)]
+    #[arg(long, value_parser = principal)]
     actor: Option<String>,
     /// Only what is of this project
     #[arg(long, value_parser = project)]

@@ -7,7 +7,7 @@ use super::encode::category;
 use super::issue_service::Issues;
 use crate::domain::agenda::{Agenda, Item, ItemName, Of, projects_of};
 use crate::domain::error::{Result, invalid, not_found};
-use crate::domain::name::{ActorName, ProjectId};
+use crate::domain::name::{ActorName, Principal, ProjectId};
 use crate::proto::agenda_item::Kind;
 use crate::proto::{self, well_known::to_timestamp};
 use crate::store::AgendaQuery;
@@ -50,10 +50,13 @@ impl Issues {
         }
         let other = match actor == caller.name {
             true => None,
-            false => self.door.directory.standing(&actor).await?,
+            false => {
+                let who = Principal::from(actor.clone());
+                deadline.read(Box::pin(store.standing(&who, deadline.0))).await?
+            }
         };
         // Who may not ask for it is not told whether there is such an actor.
-        let named = other.as_deref().unwrap_or(&caller.standing);
+        let named = other.as_ref().unwrap_or(&caller.standing);
         let of_another = (actor != caller.name).then_some(named);
         let projects = projects_of(&caller.standing, of_another, project.as_ref())?;
         if of_another.is_some() && other.is_none() {

@@ -28,7 +28,7 @@ async fn another_log_is_one_of_other_people() {
     let mut people = room.hub.people();
 
     room.log.change_epoch();
-    tokio::time::timeout(LONG, people.changed()).await.unwrap().unwrap();
+    timeout(LONG, people.changed()).await.unwrap().unwrap();
 
     assert_eq!(*people.borrow(), Seq(5));
 }
