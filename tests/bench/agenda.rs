@@ -27,18 +27,18 @@ fn fill() -> String {
                 else 'actors/o' || number % 500 end,
                 due_at = case when number % 3 = 0
                     then potts_now() + make_interval(hours => number::int % 2000) end;
-         create temporary table some as select action_id, row_number() over (order by vkey) as n
+         create temporary table busy as select action_id, row_number() over (order by vkey) as n
            from ready_actions order by vkey limit {HELD} * ({DEPENDENTS} + 1);
-         delete from ready_actions r using some s where r.action_id = s.action_id;
+         delete from ready_actions r using busy s where r.action_id = s.action_id;
          insert into action_leases (action_id, fence, actor, claimed_at, step, note, vkey)
          select action_id, 1, case when n % 20 = 0 then 'actors/root' else 'actors/o' || n % 77 end,
-                potts_now(), '', '', n from some where n <= {HELD};
+                potts_now(), '', '', n from busy where n <= {HELD};
          insert into action_waits (action_id, reason, unmet)
-         select action_id, 'DEPENDENCIES', 1 from some where n > {HELD};
+         select action_id, 'DEPENDENCIES', 1 from busy where n > {HELD};
          insert into dependencies (action_id, ordinal, on_kind, on_uid, on_issue, on_number,
                 satisfy, met, unsatisfiable)
          select s.action_id, 0, 'ACTION', t.action_id, 1, 1, 'SUCCESS_OR_SKIP', false, false
-           from some s join some t on t.n = s.n % {HELD} + 1 where s.n > {HELD};
+           from busy s join busy t on t.n = s.n % {HELD} + 1 where s.n > {HELD};
          analyze"
     )
 }
