@@ -540,6 +540,7 @@ mod tests {
             [
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection",
+                "potts.v1.ActionService",
                 "potts.v1.ActorService",
                 "potts.v1.EventService",
                 "potts.v1.IssueService",

@@ -153,6 +153,7 @@ pub fn event_body() -> Vec<u8> {
         data: Some(data),
         payload: None,
         ends_command: true,
+        hidden: false,
     };
     event.encode_to_vec()
 }

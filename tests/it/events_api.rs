@@ -164,7 +164,7 @@ async fn the_types_are_listed_by_name() {
     assert!(types.iter().all(|one| one.class != 0 && !one.description.is_empty()));
     let closed = types.iter().find(|one| one.r#type == "issue.closed").unwrap();
     assert_eq!(closed.class, i32::from(EventClass::Object));
-    assert_eq!(types.len(), 12);
+    assert_eq!(types.len(), potts::domain::event::EventType::ALL.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@
     reason = "a test that panics is a test that fails, and watches what it spawns itself"
 )]
 
+mod acceptance;
 mod action_rows;
 mod agenda;
 mod apply;

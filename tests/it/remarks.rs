@@ -94,7 +94,7 @@ async fn issues_actors_and_events_carry_references() {
         let made = made.unwrap().into_inner().reference.unwrap();
         let list = ListReferencesRequest { parent: parent.into(), ..Default::default() };
         let listed = app.issues().list_references(list).await.unwrap().into_inner();
-        assert_eq!(listed.references, [made.clone()], "{parent}");
+        assert_eq!(listed.references, std::slice::from_ref(&made), "{parent}");
         let role = ReferenceRole::Evidence.into();
         let changed = Reference { name: made.name.clone(), role, ..Default::default() };
         let update = UpdateReferenceRequest { reference: Some(changed), ..Default::default() };

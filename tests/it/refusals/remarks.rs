@@ -24,6 +24,7 @@ fn uri(uri: &str) -> Option<Target> {
 pub fn remark_cases() -> Vec<Case> {
     let mut cases = comment_cases();
     cases.extend(reference_cases());
+    cases.extend(kept_reference_cases());
     cases
 }
 
@@ -142,7 +143,11 @@ fn reference_cases() -> Vec<Case> {
             ask!(ListReferencesRequest { parent: text("ABC-1"), page_token: text("x") });
         list_references RESOURCE_NOT_FOUND, NO_ISSUE,
             ask!(ListReferencesRequest { parent: text("ABC-9") });
+    }
+}
 
+fn kept_reference_cases() -> Vec<Case> {
+    cases! { issues;
         update_reference FIELD_REQUIRED, "reference", ask!(UpdateReferenceRequest {});
         update_reference FIELD_INVALID, "reference.name",
             ask!(UpdateReferenceRequest { reference: reference("ABC-1", None) });

@@ -40,7 +40,7 @@ pub async fn prepare(app: &TestApp) {
     for title in ["open", "closed", "full"] {
         app.issue("work", title).await;
     }
-    let ann = app.hand_in("work", "ann", "PERSON", "WORKER").await;
+    let hal = app.hand_in("work", "hal", "PERSON", "WORKER").await;
     let kind = "insert into configurations values ('work', 'actionTypes', 'deploy', 1,
              gen_random_uuid(), potts_now(), potts_now(), 'actors/root',
              '{\"attempts_max\": 5, \"losses_max\": 5, \"on_exhausted\": \"PANIC\",
@@ -62,8 +62,8 @@ pub async fn prepare(app: &TestApp) {
     add("WORK-1", |_| ()).await;
     root.do_it(DONE).await;
     add("WORK-1", |_| ()).await;
-    ann.claim(HELD).await.unwrap();
-    add("WORK-1", |a| a.assignee = text("actors/ann")).await;
+    hal.claim(HELD).await.unwrap();
+    add("WORK-1", |a| a.assignee = text("actors/hal")).await;
     add("WORK-1", |a| a.unique_key = text("k")).await;
     root.cancel(KEYED).await.unwrap();
     add("WORK-1", |a| a.unique_key = text("k")).await;
@@ -201,7 +201,7 @@ fn change_cases() -> Vec<Case> {
         update_action FIELD_INVALID, "action.priority", update(|a| a.priority = -1);
         update_action FIELD_TOO_LARGE, "action.parameters", update(|a| a.parameters = large());
         update_action FIELD_TOO_LARGE, "action.candidates",
-            update(|a| a.candidates = vec![text("actors/ann"); 21]);
+            update(|a| a.candidates = vec![text("actors/hal"); 21]);
         update_action FIELD_UNKNOWN, "update_mask",
             UpdateActionRequest { update_mask: mask(&["titel"]), ..update(|_| ()) };
         update_action USE_VERB, "update_mask",
@@ -221,13 +221,13 @@ fn change_cases() -> Vec<Case> {
         assign_action FIELD_INVALID, "assignee",
             ask!(AssignActionRequest { name: text(READY), assignee: text("ann") });
         assign_action RESOURCE_NOT_FOUND, NOBODY, ask!(AssignActionRequest {
-            name: text(NONE), assignee: text("actors/ann"),
+            name: text(NONE), assignee: text("actors/hal"),
         });
         assign_action ACTION_STATE, DONE_NAME, ask!(AssignActionRequest {
-            name: text(DONE), assignee: text("actors/ann"),
+            name: text(DONE), assignee: text("actors/hal"),
         });
         assign_action ISSUE_CLOSED, CLOSED_ISSUE, ask!(AssignActionRequest {
-            name: text(CLOSED), assignee: text("actors/ann"),
+            name: text(CLOSED), assignee: text("actors/hal"),
         });
         assign_action ETAG_MISMATCH, READY_NAME,
             ask!(AssignActionRequest { name: text(READY), etag: text("old") });

@@ -138,7 +138,7 @@ async fn finishing_twice_happens_once() {
         StartActionRequest { name: held.name.clone(), fence: held.fence, ..Default::default() };
     let started = root.actions().start_action(start.clone()).await.unwrap().into_inner();
     let begun = root.actions().start_action(start).await.unwrap().into_inner();
-    let result = potts::proto::CompleteActionRequest {
+    let result = CompleteActionRequest {
         result: Some(prost_types::Struct {
             fields: [("version".to_owned(), prost_types::Value::from("1.4".to_owned()))].into(),
         }),
