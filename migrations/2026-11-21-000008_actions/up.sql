@@ -110,8 +110,8 @@ create index ready_actions_in_order on ready_actions (line_id, vkey, action_id);
 create index ready_actions_by_expires_at on ready_actions (expires_at)
     where expires_at is not null;
 
--- Actions that somebody holds. Few and narrow, so the sweep reads all of them: an index on when they
--- end would make every sign of life write to it.
+-- Actions that somebody holds. Few and narrow, so the sweep reads all of them: an index on when
+-- they end would make every sign of life write to it.
 create table action_leases (
     action_id    uuid         not null,
     fence        bigint       not null,

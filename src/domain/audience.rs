@@ -95,8 +95,9 @@ impl Audience {
     }
 }
 
-/// Has events of what belongs to an issue follow the issue, whoever made them: who may see it before
-/// the command, and who may see it afterwards. Issues say for themselves who sees their own events.
+/// Has events of what belongs to an issue follow the issue, whoever made them: who may see it
+/// before the command, and who may see it afterwards. Issues say for themselves who sees their own
+/// events.
 pub fn settle(decision: &mut Decision, rows: &WorkingSet) {
     let follows = |event: &Event| event.subject != event.root && event.audience.is_everybody();
     for event in decision.events.iter_mut().filter(|event| follows(event)) {

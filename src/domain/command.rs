@@ -49,7 +49,8 @@ pub trait Decide {
     /// The rows it needs, and the definitions.
     fn footprint(&self) -> Footprint;
 
-    /// The rows it needs besides, now that the first ones are locked: what belongs to an issue, say.
+    /// The rows it needs besides, now that the first ones are locked: what belongs to an issue,
+    /// say.
     fn expand(&self, at: &At<'_>) -> Footprint {
         let _ = at;
         Footprint::default()

@@ -59,8 +59,8 @@ macro_rules! filter {
     };
 }
 
-/// Whether the reader sees anything of an event: the rule of `domain::reader`, which a test compares
-/// with this.
+/// Whether the reader sees anything of an event: the rule of `domain::reader`, which a test
+/// compares with this.
 macro_rules! readable {
     () => {
         "(project = any({readable}) and split_part(type, '.', 1) <> 'credential' \

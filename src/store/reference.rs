@@ -62,7 +62,8 @@ prepared!(
         values: Vec<&'a str> => Array<Text>,
     ) -> (),
     "insert into object_references (parent, number, uid, version, created_at, updated_at, \
-     creator, label, role, target, value) select * from unnest({parents}, {numbers}, {uids}, {versions}, {created_ats}, \
+     creator, label, role, target, value) select * from unnest({parents}, {numbers}, {uids}, \
+     {versions}, {created_ats}, \
      {updated_ats}, {creators}, {labels}, {roles}, {targets}, {values})"
 );
 

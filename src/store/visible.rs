@@ -4,8 +4,8 @@ use super::query::Statement;
 use crate::domain::name::ProjectId;
 use crate::domain::reader::Reader;
 
-/// Of the issues `i` of a project that the reader may read, those that they see. Who administers the
-/// project sees all of them, and their statements stay as they are.
+/// Of the issues `i` of a project that the reader may read, those that they see. Who administers
+/// the project sees all of them, and their statements stay as they are.
 pub(super) fn issues<Row>(statement: &mut Statement<Row>, project: &ProjectId, reader: &Reader) {
     let Some(limits) = reader.limits() else { return };
     if limits.projects.get(&project.to_string()) == Some(&true) {

@@ -1,5 +1,5 @@
-//! A page of the log: what a reader sees of it, oldest or newest first, up to where the log ended when
-//! the first page was read.
+//! A page of the log: what a reader sees of it, oldest or newest first, up to where the log ended
+//! when the first page was read.
 
 use prost::Message as _;
 

@@ -63,7 +63,8 @@ pub(super) async fn publish(
     Ok(PublishEventsResponse { results, cursor })
 }
 
-/// Whether it is said of the call: the project went away meanwhile, or the caller may not add to it.
+/// Whether it is said of the call: the project went away meanwhile, or the caller may not add to
+/// it.
 fn is_of_all(error: &Error) -> bool {
     matches!(error.reason(), Reason::ResourceNotFound | Reason::RoleRequired)
 }

@@ -129,6 +129,7 @@ fn remark_calls() -> Vec<Call> {
 fn action_calls() -> Vec<Call> {
     let name = || text("ABC-1/actions/1");
     let action = move || Some(Action { name: name(), title: text("t"), ..Default::default() });
+    let error = || Some(ActionError { name: text("Broken"), ..Default::default() });
     calls! { actions;
         AddAction add_action,
             would!(AddActionRequest { parent: text("ABC-1"), action: action() });
@@ -146,7 +147,8 @@ fn action_calls() -> Vec<Call> {
         HeartbeatAction heartbeat_action,
             HeartbeatActionRequest { name: name(), fence: 1, ..Default::default() };
         CompleteAction complete_action, would!(CompleteActionRequest { name: name(), fence: 1 });
-        FailAction fail_action, would!(FailActionRequest { name: name(), fence: 1 });
+        FailAction fail_action,
+            would!(FailActionRequest { name: name(), fence: 1, error: error() });
         ReleaseAction release_action, would!(ReleaseActionRequest { name: name(), fence: 1 });
         SkipAction skip_action, would!(SkipActionRequest { name: name() });
         CancelAction cancel_action, would!(CancelActionRequest { name: name() });
@@ -364,6 +366,8 @@ fn expected(rpc: &str, caller: Caller) -> &'static str {
         // Only whoever said a thing says it otherwise, or takes it back; managers take it back too.
         ("UpdateComment", Caller::Member(_) | Caller::Administrator) => return "ROLE_REQUIRED",
         ("DeleteComment", Caller::Member(_)) if !is_manager => return "ROLE_REQUIRED",
+        // The event is of a project.
+        ("GetEvent", Caller::Nobody) => return "RESOURCE_NOT_FOUND",
         (_, _) => (),
     }
     match (least(rpc), caller) {

@@ -191,9 +191,11 @@ fn kept_group_cases() -> Vec<Case> {
             ask!(CreateGroupRequest { group: group(|_| ()) });
         create_group FIELD_REQUIRED, "group", ask!(CreateGroupRequest { group_id: text("x") });
         create_group FIELD_INVALID, "group.kind", new_group(|g| g.kind = 9);
-        create_group FIELD_INVALID, "group.members[0]", new_group(|g| g.members = vec![text("ann")]);
+        create_group FIELD_INVALID, "group.members[0]",
+            new_group(|g| g.members = vec![text("ann")]);
         create_group CYCLE, "group.members", new_group(|g| g.members = vec![text("groups/x")]);
-        create_group RESOURCE_NOT_FOUND, NOBODY, new_group(|g| g.members = vec![text("actors/none")]);
+        create_group RESOURCE_NOT_FOUND, NOBODY,
+            new_group(|g| g.members = vec![text("actors/none")]);
         create_group RESOURCE_EXISTS, "potts.v1.Group groups/qa",
             ask!(CreateGroupRequest { group_id: text("qa"), group: group(|_| ()) });
         create_group LIMIT_REACHED, "", new_group(|g| g.members = many(1_001));

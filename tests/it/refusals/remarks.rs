@@ -6,6 +6,7 @@ use ::potts::proto::*;
 use super::cases::{Case, text};
 
 const NO_ISSUE: &str = "potts.v1.Issue projects/abc/issues/9";
+const NO_REFERENCE: &str = "potts.v1.Reference projects/abc/issues/1/references/9";
 const HIDDEN: &str = "potts.v1.Issue projects/abc/issues/3";
 
 fn comment(name: &str, said: &str) -> Option<Comment> {
@@ -31,7 +32,8 @@ pub fn remark_cases() -> Vec<Case> {
 fn comment_cases() -> Vec<Case> {
     cases! { issues;
         create_comment FIELD_REQUIRED, "parent", ask!(CreateCommentRequest {});
-        create_comment FIELD_REQUIRED, "comment", ask!(CreateCommentRequest { parent: text("ABC-1") });
+        create_comment FIELD_REQUIRED, "comment",
+            ask!(CreateCommentRequest { parent: text("ABC-1") });
         create_comment FIELD_REQUIRED, "comment.text",
             ask!(CreateCommentRequest { parent: text("ABC-1"), comment: comment("", " ") });
         create_comment FIELD_INVALID, "parent",
@@ -52,7 +54,8 @@ fn comment_cases() -> Vec<Case> {
         get_comment FIELD_INVALID, "name", GetCommentRequest { name: text("ABC-1") };
         get_comment RESOURCE_NOT_FOUND, "potts.v1.Comment projects/abc/issues/1/comments/9",
             GetCommentRequest { name: text("ABC-1/comments/9") };
-        get_comment RESOURCE_NOT_FOUND, HIDDEN, GetCommentRequest { name: text("ABC-3/comments/1") };
+        get_comment RESOURCE_NOT_FOUND, HIDDEN,
+            GetCommentRequest { name: text("ABC-3/comments/1") };
 
         list_comments FIELD_REQUIRED, "parent", ask!(ListCommentsRequest {});
         list_comments FIELD_INVALID, "parent", ask!(ListCommentsRequest { parent: text("x") });
@@ -134,7 +137,7 @@ fn reference_cases() -> Vec<Case> {
 
         get_reference FIELD_REQUIRED, "name", ask!(GetReferenceRequest {});
         get_reference FIELD_INVALID, "name", GetReferenceRequest { name: text("ABC-1") };
-        get_reference RESOURCE_NOT_FOUND, "potts.v1.Reference projects/abc/issues/1/references/9",
+        get_reference RESOURCE_NOT_FOUND, NO_REFERENCE,
             GetReferenceRequest { name: text("ABC-1/references/9") };
 
         list_references FIELD_REQUIRED, "parent", ask!(ListReferencesRequest {});
@@ -161,7 +164,7 @@ fn kept_reference_cases() -> Vec<Case> {
                 reference: reference("ABC-1/references/1", None),
                 update_mask: super::cases::mask(&["url"]),
             });
-        update_reference RESOURCE_NOT_FOUND, "potts.v1.Reference projects/abc/issues/1/references/9",
+        update_reference RESOURCE_NOT_FOUND, NO_REFERENCE,
             ask!(UpdateReferenceRequest { reference: reference("ABC-1/references/9", None) });
         update_reference ETAG_MISMATCH, "projects/abc/issues/1/references/1",
             ask!(UpdateReferenceRequest {
@@ -171,7 +174,7 @@ fn kept_reference_cases() -> Vec<Case> {
 
         delete_reference FIELD_REQUIRED, "name", ask!(DeleteReferenceRequest {});
         delete_reference FIELD_INVALID, "name", ask!(DeleteReferenceRequest { name: text("x") });
-        delete_reference RESOURCE_NOT_FOUND, "potts.v1.Reference projects/abc/issues/1/references/9",
+        delete_reference RESOURCE_NOT_FOUND, NO_REFERENCE,
             ask!(DeleteReferenceRequest { name: text("ABC-1/references/9") });
         delete_reference ETAG_MISMATCH, "projects/abc/issues/1/references/1",
             ask!(DeleteReferenceRequest { name: text("ABC-1/references/1"), etag: text("old") });

@@ -1,4 +1,5 @@
-//! The statements that show the log: they say what the domain says, and read no more than they need.
+//! The statements that show the log: they say what the domain says, and read no more than
+//! they need.
 
 use potts::domain::audience::Audience;
 use potts::domain::event::{EventPattern, Seq};

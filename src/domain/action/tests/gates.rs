@@ -101,7 +101,10 @@ fn an_inactive_issue_holds_back_what_was_ready() {
 proptest! {
     /// A gate that is settled is met or cannot be met, and stays met.
     #[test]
-    fn a_settled_gate_is_decided(satisfy in 0_usize..4, ends in proptest::collection::vec(0_usize..4, 1..4)) {
+    fn a_settled_gate_is_decided(
+        satisfy in 0_usize..4,
+        ends in proptest::collection::vec(0_usize..4, 1..4),
+    ) {
         use EndedState::{Cancelled, Failed, Skipped, Succeeded};
         let mut gate = gate_on(1, Satisfy::ALL[satisfy]);
         let mut was_met = false;
