@@ -101,3 +101,37 @@ async fn the_readmes_tour_works() {
     assert_eq!(resumed.out.lines().count(), 1, "{resumed:?}");
     assert!(resumed.out.contains("after the kill"), "{resumed:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_and_a_machine_work_together() {
+    if tool("grpcurl").is_none() {
+        return;
+    }
+    let data = data_dir();
+    let service = Process::start(data.path(), &[("POTTS_ROOT_TOKEN", "open-sesame-2026")]).await;
+
+    let ran = follow(&service, &part("team")).await;
+    let tail = "POTTS_TOKEN=open-sesame-2026 potts tail --from-beginning --until-caught-up --project lamps";
+    let told = follow(&service, tail).await;
+
+    let (_, agenda) = ran.out.split_once("\"parallel\"").expect("something is next for Ben");
+    assert!(agenda.contains("projects/lamps/issues/1/actions/2"), "{agenda}");
+    let types = [
+        "issue.created",
+        "action.added",
+        "action.readied",
+        "action.added",
+        "action.claimed",
+        "action.completed",
+        "action.readied",
+        "action.claimed",
+        "action.completed",
+        "issue.transitioned",
+        "issue.closed",
+    ];
+    let mut rest = told.out.as_str();
+    for kind in types {
+        let (_, after) = rest.split_once(kind).unwrap_or_else(|| panic!("{kind} in {rest}"));
+        rest = after;
+    }
+}
