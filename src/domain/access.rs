@@ -3,6 +3,7 @@
 //! Hidden equals absent: who may not see a thing is told that it does not exist, whatever the thing
 //! and whatever their role would allow.
 
+use super::action::Action;
 use super::command::At;
 use super::error::{Error, Reason, Result, not_found};
 use super::issue::Issue;
@@ -183,6 +184,14 @@ pub fn sees(standing: &Standing, issue: &Issue) -> bool {
         || standing.is_any(&issue.assignees)
 }
 
+/// Whether the caller holds one of the actions of an issue that the command is about: who was given
+/// work may finish it, whatever became of its issue meanwhile.
+fn holds(at: &At<'_>, issue: &IssueName) -> bool {
+    let holder = |action: &Action| action.place.lease().map(|lease| lease.actor.clone());
+    let mut actions = at.rows.actions.values().filter(|action| action.name.issue == *issue);
+    actions.any(|action| holder(action).as_ref() == Some(at.caller))
+}
+
 /// Checks that a caller may make a call: first that they may see what it is about, then their role.
 /// Answers their standing.
 pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<&'a Standing>> {
@@ -206,7 +215,7 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
         Subject::Issue(name) => {
             let role = standing.role(&name.project).ok_or_else(|| not_found(name))?;
             let issue = at.rows.issues.get(name).ok_or_else(|| not_found(name))?;
-            if !sees(standing, issue) {
+            if !sees(standing, issue) && !holds(at, name) {
                 return Err(not_found(name));
             }
             (name.to_string(), Some(role), Some(&issue.owner))

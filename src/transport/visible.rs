@@ -33,7 +33,20 @@ impl Door {
         }
         let deadline = caller.deadline;
         let issue = deadline.read(Box::pin(self.store.issue(name, deadline.0))).await?;
-        let visible = issue.filter(|issue| access::sees(&caller.standing, issue));
-        visible.ok_or_else(|| not_found(name))
+        match issue {
+            Some(issue) if self.sees(caller, &issue).await? => Ok(issue),
+            Some(_) | None => Err(not_found(name)),
+        }
+    }
+
+    /// Whether a caller who may read its project sees an issue. Who holds an action of it does,
+    /// whatever became of the issue since it was claimed.
+    pub async fn sees(&self, caller: &Caller, issue: &Issue) -> Result<bool> {
+        if access::sees(&caller.standing, issue) {
+            return Ok(true);
+        }
+        let deadline = caller.deadline;
+        let holds = self.store.holds_work(&caller.name, &issue.name, deadline.0);
+        deadline.read(Box::pin(holds)).await
     }
 }

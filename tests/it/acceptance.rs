@@ -5,9 +5,9 @@ use potts::proto::{
     Action, ActionState, AddActionRequest, CancelActionRequest, ClaimActionRequest,
     CloseIssueRequest, CompleteActionRequest, CreateGroupRequest, CreateIssueRequest,
     CreateIssueTypeRequest, CreateWorkflowRequest, Dependency, GetActionRequest, GetIssueRequest,
-    Group, Issue, IssueKind, IssueState, IssueType, RepeatActionRequest, Role, SkipActionRequest,
-    Status, StatusCategory, Transition, TransitionIssueRequest, Workflow, dependency,
-    transition_issue_request,
+    Group, Issue, IssueKind, IssueState, IssueType, ListIssuesRequest, RepeatActionRequest, Role,
+    SkipActionRequest, Status, StatusCategory, Transition, TransitionIssueRequest, Workflow,
+    dependency, transition_issue_request,
 };
 use tonic::Code;
 
@@ -94,13 +94,28 @@ async fn state(app: &TestApp, name: &str) -> ActionState {
     got.into_inner().action.unwrap().state()
 }
 
-/// Claims an action and completes it.
-async fn does(clients: &Clients, name: &str) {
+/// Claims an action; answers its fence.
+async fn claims(clients: &Clients, name: &str) -> i64 {
     let claim = ClaimActionRequest { name: name.into(), ..Default::default() };
     let claimed = clients.actions().claim_action(claim).await.unwrap().into_inner();
-    let fence = claimed.action.unwrap().fence;
+    claimed.action.unwrap().fence
+}
+
+async fn completes(clients: &Clients, name: &str, fence: i64) {
     let complete = CompleteActionRequest { name: name.into(), fence, ..Default::default() };
     clients.actions().complete_action(complete).await.unwrap();
+}
+
+/// Claims an action and completes it.
+async fn does(clients: &Clients, name: &str) {
+    let fence = claims(clients, name).await;
+    completes(clients, name, fence).await;
+}
+
+/// How many issues somebody sees.
+async fn list(clients: &Clients) -> usize {
+    let request = ListIssuesRequest { parent: "projects/abc".into(), ..Default::default() };
+    clients.issues().list_issues(request).await.unwrap().into_inner().issues.len()
 }
 
 fn get() -> GetIssueRequest {
@@ -130,6 +145,8 @@ async fn a_bug_is_found_by_testers_and_mended_by_developers() {
     assert_eq!(state(&app, &fix).await, ActionState::Pending);
     does(&qa, &investigate).await;
     assert_eq!(state(&app, &fix).await, ActionState::Ready, "by itself");
+    let watch = add(&app, "Watch the logs", None).await;
+    let fence = claims(&qa, &watch).await;
 
     let confirm = TransitionIssueRequest {
         name: "ABC-1".into(),
@@ -137,6 +154,10 @@ async fn a_bug_is_found_by_testers_and_mended_by_developers() {
         ..Default::default()
     };
     dev.issues().transition_issue(confirm).await.unwrap();
+    assert!(qa.issues().get_issue(get()).await.is_ok(), "who holds work sees what it is for");
+    assert_eq!(list(&qa).await, 1);
+    completes(&qa, &watch, fence).await;
+    assert_eq!(list(&qa).await, 0);
     assert_eq!(told(qa.issues().get_issue(get()).await).code, Code::NotFound);
     assert!(dev.issues().get_issue(get()).await.is_ok());
 

@@ -111,7 +111,8 @@ async fn two_people_and_a_machine_work_together() {
     let service = Process::start(data.path(), &[("POTTS_ROOT_TOKEN", "open-sesame-2026")]).await;
 
     let ran = follow(&service, &part("team")).await;
-    let tail = "POTTS_TOKEN=open-sesame-2026 potts tail --from-beginning --until-caught-up --project lamps";
+    let tail = "POTTS_TOKEN=open-sesame-2026 \
+                potts tail --from-beginning --until-caught-up --project lamps";
     let told = follow(&service, tail).await;
 
     let (_, agenda) = ran.out.split_once("\"parallel\"").expect("something is next for Ben");

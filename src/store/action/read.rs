@@ -93,7 +93,9 @@ prepared!(
      where a.project = {project} and (a.issue, a.number) > ({after_issue}, {after_number}) \
      and ({issue} = 0 or a.issue = {issue}) and i.deleted_at is null \
      and ({sees_all} or i.visible_to is null or i.visible_to && {reader} \
-     or i.assignees && {reader}) \
+     or i.assignees && {reader} or a.issue in (select k.issue from action_leases h \
+     join actions k on k.uid = h.action_id where h.actor = any({reader}) \
+     and k.project = {project})) \
      and (cardinality({states}) = 0 or case when a.ended_state is not null then a.ended_state \
      when l.started_at is not null then 'RUNNING' when l.action_id is not null then 'CLAIMED' \
      when w.action_id is null then 'READY' when w.reason = 'PANICKED' then 'PANICKED' \
@@ -101,6 +103,12 @@ prepared!(
      and ({assignee} = '' or a.assignee = {assignee}) \
      and ({action_type} = '' or a.action_type = {action_type}) \
      order by a.issue, a.number limit {limit}"
+);
+
+prepared!(
+    Holds(actor: &'a str => Text, project: &'a str => Text, issue: i64 => BigInt) -> Bool,
+    "select exists (select from action_leases l join actions a on a.uid = l.action_id \
+     where l.actor = {actor} and a.project = {project} and a.issue = {issue})"
 );
 
 /// The names of a page.
@@ -134,6 +142,20 @@ async fn page(
 }
 
 impl Store {
+    /// Whether an actor holds an action of an issue.
+    pub async fn holds_work(
+        &self,
+        actor: &ActorName,
+        issue: &IssueName,
+        deadline: Instant,
+    ) -> Result<bool> {
+        let (actor, project, issue) = (actor.as_str(), issue.project.as_str(), issue.number);
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let holds = Holds { actor, project, issue, _of: PhantomData };
+        let held = holds.get_result(reader.conn()).await;
+        reader.give_back(held.map_err(Into::into)).await
+    }
+
     /// An action, also of an issue that is hidden.
     pub async fn action(&self, name: &ActionName, deadline: Instant) -> Result<Option<Action>> {
         Ok(self.actions_named(&[name.clone()].into(), deadline).await?.pop())

@@ -3,7 +3,7 @@
 use prost::Message as _;
 
 use super::{Actions, decode, encode};
-use crate::domain::access::{check_reader, sees};
+use crate::domain::access::check_reader;
 use crate::domain::action::Action;
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::issue::Issue;
@@ -39,7 +39,10 @@ impl Actions {
             return Ok(None);
         }
         let issue = deadline.read(Box::pin(store.issue(name, deadline.0))).await?;
-        Ok(issue.filter(|issue| issue.deleted_at.is_none() && sees(&caller.standing, issue)))
+        match issue.filter(|issue| issue.deleted_at.is_none()) {
+            Some(issue) if self.door.sees(caller, &issue).await? => Ok(Some(issue)),
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// What of some claims the caller still holds. Claims are named as the attempts that they are.
