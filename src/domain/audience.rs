@@ -1,9 +1,13 @@
 //! Who may see what an event tells, as far as it is not everybody who may read its project.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::action::Action;
 use super::command::Decision;
 use super::event::Event;
 use super::issue::Issue;
-use super::name::{IssueName, Principal};
+use super::name::{ActionName, IssueName, Principal};
 use super::working_set::{Change, WorkingSet};
 
 /// Names of groups and actors; none is everybody who may read the project.
@@ -107,8 +111,27 @@ pub fn settle(decision: &mut Decision, rows: &WorkingSet) {
             let Change::Issue(issue) = change else { return None };
             (issue.name == name).then_some(issue)
         });
-        event.audience = Audience::of_change(old, new.unwrap_or(old));
+        let follows = Audience::of_change(old, new.unwrap_or(old));
+        event.audience = match follows.is_everybody() {
+            true => follows,
+            false => follows.and(&doers(&event.subject, &decision.changes, rows)),
+        };
     }
+}
+
+/// Who holds or is given the action that an event is about, before it or after it.
+fn doers(subject: &str, changes: &[Change], rows: &WorkingSet) -> BTreeSet<Principal> {
+    let Ok(name) = ActionName::parse("subject", subject) else { return BTreeSet::new() };
+    let changed = changes.iter().filter_map(|change| {
+        let Change::Action(action) = change else { return None };
+        Some(action)
+    });
+    let actions = changed.filter(|action| action.name == name).chain(rows.actions.find(&name));
+    let of_one = |action: &Arc<Action>| {
+        let holder = action.place.lease().map(|lease| lease.actor.clone());
+        action.assignee.iter().cloned().chain(holder).map(Principal::from).collect::<Vec<_>>()
+    };
+    actions.flat_map(of_one).collect()
 }
 
 /// Who may see an issue, administrators of its project and holders of its actions aside.

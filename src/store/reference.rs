@@ -120,7 +120,7 @@ pub(super) async fn find(
     Ok(rows.into_iter().next().map(reference))
 }
 
-/// Up to `limit` object_references on a parent after a number, in the order of numbers.
+/// Up to `limit` references of a parent after a number, in the order of numbers.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
     parent: &ReferenceParent,

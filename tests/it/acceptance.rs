@@ -5,9 +5,9 @@ use potts::proto::{
     Action, ActionState, AddActionRequest, CancelActionRequest, ClaimActionRequest,
     CloseIssueRequest, CompleteActionRequest, CreateGroupRequest, CreateIssueRequest,
     CreateIssueTypeRequest, CreateWorkflowRequest, Dependency, GetActionRequest, GetIssueRequest,
-    Group, Issue, IssueKind, IssueState, IssueType, ListIssuesRequest, RepeatActionRequest, Role,
-    SkipActionRequest, Status, StatusCategory, Transition, TransitionIssueRequest, Workflow,
-    dependency, transition_issue_request,
+    Group, Issue, IssueKind, IssueState, IssueType, ListEventsRequest, ListIssuesRequest,
+    RepeatActionRequest, Role, SkipActionRequest, Status, StatusCategory, Transition,
+    TransitionIssueRequest, Workflow, dependency, transition_issue_request,
 };
 use tonic::Code;
 
@@ -118,6 +118,14 @@ async fn list(clients: &Clients) -> usize {
     clients.issues().list_issues(request).await.unwrap().into_inner().issues.len()
 }
 
+/// The newest event that somebody sees: its type and its subject.
+async fn newest(clients: &Clients) -> (String, String) {
+    let request = ListEventsRequest { newest_first: true, page_size: 1, ..Default::default() };
+    let page = clients.events().list_events(request).await.unwrap().into_inner();
+    let event = page.events.into_iter().next().unwrap();
+    (event.r#type, event.subject)
+}
+
 fn get() -> GetIssueRequest {
     GetIssueRequest { name: "ABC-1".into() }
 }
@@ -157,6 +165,7 @@ async fn a_bug_is_found_by_testers_and_mended_by_developers() {
     assert!(qa.issues().get_issue(get()).await.is_ok(), "who holds work sees what it is for");
     assert_eq!(list(&qa).await, 1);
     completes(&qa, &watch, fence).await;
+    assert_eq!(newest(&qa).await, ("action.completed".into(), watch), "told of their own work");
     assert_eq!(list(&qa).await, 0);
     assert_eq!(told(qa.issues().get_issue(get()).await).code, Code::NotFound);
     assert!(dev.issues().get_issue(get()).await.is_ok());
