@@ -163,10 +163,10 @@ fn fill() -> String {
          select id, kind, 1 from projects, unnest(array['project', 'configuration']) as kind;
          insert into issues (project, number, uid, version, created_at, updated_at, creator, title,
                 description, workflow, status, resolution, priority, parameters, annotations,
-                milestone, step)
+                milestone, step, owner, thread)
          select '{PROJECT}', n, gen_random_uuid(), 1, potts_now(), potts_now(), 'actors/root',
                 '{TITLE}', '', 'simple', 'open', '', 3, jsonb_build_object('note', n || ' {NOTE}'),
-                '{{}}', '', 0
+                '{{}}', '', 0, 'actors/root', n
            from generate_series(1, {ISSUES}) as n;
          insert into lines (project, digest, action_type, performers, level)
          values ('{PROJECT}', decode(repeat('00', 32), 'hex'), 'take-action', '{{}}', 3);

@@ -56,7 +56,7 @@ pub struct Comparison {
 pub fn all() -> Vec<Comparison> {
     use Side::{Floor, Grpc, Ledger};
     use Travel::{Pipeline, Plain};
-    use Work::{Claim, Create, Update};
+    use Work::{Claim, ClaimMany, Create, Transition, Update};
     // Batches need company: a single caller pays for the steps of a batch and shares them with
     // nobody, so little is asked of few callers.
     let rows = [
@@ -71,10 +71,14 @@ pub fn all() -> Vec<Comparison> {
         (Grpc, Update, 64, Plain, Some(1.2), None),
         (Grpc, Create, 1, Plain, None, None),
         (Grpc, Create, 8, Plain, None, None),
-        (Grpc, Create, 64, Plain, Some(1.2), None),
+        (Grpc, Create, 64, Plain, Some(1.2), Some(0.5)),
+        (Grpc, Transition, 64, Plain, Some(1.2), Some(0.5)),
         (Grpc, Claim, 1, Plain, None, None),
         (Grpc, Claim, 8, Plain, None, None),
         (Grpc, Claim, 64, Plain, Some(1.0), None),
+        (Grpc, ClaimMany, 1, Plain, None, None),
+        (Grpc, ClaimMany, 8, Plain, None, None),
+        (Grpc, ClaimMany, 64, Plain, Some(1.0), None),
     ];
     rows.map(|(side, work, callers, travel, rate_min, p99_max)| {
         let cell = |side| Cell { work, callers, side };

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
 use crate::measure::{Figures, Span};
-use crate::work::{ISSUES, NOTE, PROJECT, TITLE, Work, event_body, hex};
+use crate::work::{ISSUES, MOVED_EACH, NOTE, PROJECT, SLOTS, TITLE, Work, event_body, hex};
 
 /// A program that takes this much longer than it was told hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,7 +129,9 @@ fn script_of(work: Work, travel: Travel) -> String {
     let (numbers, statements) = match work {
         Work::Update => update(),
         Work::Create => create(),
+        Work::Transition => transition(),
         Work::Claim => claim(),
+        Work::ClaimMany => claim_many(),
     };
     match travel {
         Travel::Plain => format!("{numbers}begin;\n{statements}commit;\n"),
@@ -139,26 +141,54 @@ fn script_of(work: Work, travel: Travel) -> String {
     }
 }
 
-/// The columns that the ledger writes when an issue changes.
+/// Behind the name of a parent: the number of an action, as a script knows it.
+const OF_ACTION: &str = ":issue || '/actions/' || :number";
+
+/// What the ledger reads of an issue.
+const COLUMNS: &str = "project, number, uid, version, created_at, updated_at, creator, title, \
+    description, workflow, status, resolution, priority, parameters, annotations, due_at, \
+    milestone, closed_at, step, deleted_at, issue_type, issue_type_revision, kind, \
+    workflow_revision, category, visible_to, active, owner, assignees, parent, thread, depth, \
+    open_children, tags, dedup_key";
+
 fn update() -> (String, String) {
     let numbers = format!(
         "\\set number random(1, {ISSUES})\n\
          \\set priority random(1, 5)\n\
          \\set note random(1, 1000000000)\n"
     );
-    let statements = format!(
-        "select project, number, uid, version, created_at, updated_at, creator, title, \
-         description, workflow, status, resolution, priority, parameters, annotations, due_at, \
-         milestone, closed_at, step, deleted_at from issues \
+    let changed = format!(
+        "status = 'open', category = 'TODO', priority = :priority, parameters = \
+         ('{{\"note\": \"' || :note || ' {NOTE}\"}}')::jsonb, step = 0"
+    );
+    (numbers, changes(&changed, "issue.updated"))
+}
+
+/// Each caller moves issues of its own to and fro.
+fn transition() -> (String, String) {
+    let numbers = format!(
+        "\\set place random(1, {MOVED_EACH})\n\
+         \\set number :client_id * {MOVED_EACH} + :place\n"
+    );
+    let changed = "status = case status when 'open' then 'in_progress' else 'open' end, category = \
+                   case status when 'open' then 'IN_PROGRESS' else 'TODO' end, priority = 3, \
+                   parameters = parameters, step = step + 1";
+    (numbers, changes(changed, "issue.transitioned"))
+}
+
+/// The columns that the ledger writes when an issue changes, and what follows.
+fn changes(changed: &str, event: &str) -> String {
+    format!(
+        "select {COLUMNS} from issues \
          where project = '{PROJECT}' and number = :number for no key update;\n\
          update issues set version = version + 1, updated_at = potts_now(), title = '{TITLE}', \
-         description = '', status = 'open', resolution = '', priority = :priority, parameters = \
-         ('{{\"note\": \"' || :note || ' {NOTE}\"}}')::jsonb, annotations = '{{}}', due_at = null, \
-         milestone = '', closed_at = null, step = 0, deleted_at = null \
+         description = '', resolution = '', annotations = '{{}}', due_at = null, milestone = '', \
+         closed_at = null, deleted_at = null, issue_type_revision = 0, workflow_revision = 0, \
+         visible_to = null, active = true, owner = owner, assignees = '{{}}', parent = null, \
+         thread = thread, depth = 0, open_children = 0, tags = '{{}}', dedup_key = '', {changed} \
          where project = '{PROJECT}' and number = :number;\n{}",
-        appends(&format!("'projects/{PROJECT}"), ":number", "issue.updated")
-    );
-    (numbers, statements)
+        appends(&format!("'projects/{PROJECT}"), ":number", event)
+    )
 }
 
 fn create() -> (String, String) {
@@ -167,12 +197,11 @@ fn create() -> (String, String) {
         "update counters set last = last + 1, live = live + 1 \
          where parent = 'projects/p' || :client_id and noun = 'issues' \
          returning last as issues \\gset\n\
-         insert into issues (project, number, uid, version, created_at, updated_at, creator, \
-         title, description, workflow, status, resolution, priority, parameters, annotations, \
-         due_at, milestone, closed_at, step, deleted_at) values ('p' || :client_id, :issues, \
+         insert into issues ({COLUMNS}) values ('p' || :client_id, :issues, \
          gen_random_uuid(), 1, potts_now(), potts_now(), 'actors/root', '{TITLE}', '', 'simple', \
          'open', '', :priority, ('{{\"note\": \"' || :note || ' {NOTE}\"}}')::jsonb, '{{}}', null, \
-         '', null, 0, null);\n{}",
+         '', null, 0, null, 'task', 0, 'TASK', 0, 'TODO', null, true, 'actors/root', '{{}}', null, \
+         :issues, 0, 0, '{{}}', '');\n{}",
         appends("'projects/p' || :client_id || '", ":issues", "issue.created")
     );
     (numbers, statements)
@@ -180,8 +209,6 @@ fn create() -> (String, String) {
 
 /// Two transactions, as a worker makes them: one claims, one completes.
 fn claim() -> (String, String) {
-    let project = format!("'projects/{PROJECT}");
-    let of_action = ":issue || '/actions/' || :number";
     let statements = format!(
         "select r.action_id as id from ready_actions r order by r.line_id, r.vkey, r.action_id \
          limit 1 for update skip locked \\gset\n\
@@ -190,18 +217,53 @@ fn claim() -> (String, String) {
          attempt + 1, step = step + 1 where uid = :id returning issue, number \\gset\n\
          insert into action_leases (action_id, fence, actor, claimed_at, deadline_at, step, note, \
          vkey) values (:id, 1, 'actors/root', potts_now(), potts_now() + interval '30 s', '', \
-         '', 1);\n{claimed}commit;\nbegin;\n\
-         select uid, version from actions where uid = :id for no key update;\n\
-         delete from action_leases where action_id = :id;\n\
-         insert into attempts (action_id, number, actor, claimed_at, ended_at, step, outcome) \
-         values (:id, 1, 'actors/root', potts_now(), potts_now(), '', 'SUCCEEDED');\n\
-         update actions set version = version + 1, updated_at = potts_now(), step = step + 1, \
-         last_outcome = 'SUCCEEDED', ended_at = potts_now(), ended_state = 'SUCCEEDED' \
-         where uid = :id;\n{completed}",
-        claimed = appends(&project, of_action, "action.claimed"),
-        completed = appends(&project, of_action, "action.completed"),
+         '', 1);\n{claimed}{completes}",
+        claimed = appends(&format!("'projects/{PROJECT}"), OF_ACTION, "action.claimed"),
+        completes = complete(":id"),
     );
     (String::new(), statements)
+}
+
+/// One transaction claims many, by sets; then one completes each.
+fn claim_many() -> (String, String) {
+    let body = hex(&event_body());
+    let project = format!("projects/{PROJECT}");
+    let claim = format!(
+        "with next as materialized (select r.action_id from ready_actions r \
+         order by r.line_id, r.vkey, r.action_id limit {SLOTS} for update skip locked), \
+         gone as (delete from ready_actions where action_id in (select action_id from next)), \
+         claimed as (update actions set version = version + 1, updated_at = potts_now(), \
+         attempt = attempt + 1, step = step + 1 where uid in (select action_id from next) \
+         returning uid, issue, number), \
+         leased as (insert into action_leases (action_id, fence, actor, claimed_at, deadline_at, \
+         step, note, vkey) select uid, 1, 'actors/root', potts_now(), \
+         potts_now() + interval '30 s', '', '', 1 from claimed), \
+         asked as (insert into requests (caller, request_id, fingerprint, names, changed, last_seq, \
+         created_at) values ('actors/root', gen_random_uuid(), \
+         '\\x00112233445566778899aabbccddeeff', array['{project}'], true, 0, potts_now())), \
+         told as (insert into events (seq, event_id, project, root, subject, version, type, class, \
+         ends_command, recorded_at, body) select nextval('bench_seq'), gen_random_uuid(), \
+         '{project}', '{project}/issues/' || issue, '{project}/issues/' || issue || '/actions/' || \
+         number, 2, 'action.claimed', 1, true, potts_now(), '\\x{body}' from claimed) \
+         select array_agg(uid) as ids from claimed \\gset\n"
+    );
+    let completed = (1..=SLOTS).map(|place| complete(&format!("(:ids::uuid[])[{place}]")));
+    (String::new(), claim + &completed.collect::<String>())
+}
+
+/// The next transaction: it completes an action that is held.
+fn complete(id: &str) -> String {
+    format!(
+        "commit;\nbegin;\n\
+         select issue, number from actions where uid = {id} for no key update \\gset\n\
+         delete from action_leases where action_id = {id};\n\
+         insert into attempts (action_id, number, actor, claimed_at, ended_at, step, outcome) \
+         values ({id}, 1, 'actors/root', potts_now(), potts_now(), '', 'SUCCEEDED');\n\
+         update actions set version = version + 1, updated_at = potts_now(), step = step + 1, \
+         last_outcome = 'SUCCEEDED', ended_at = potts_now(), ended_state = 'SUCCEEDED' \
+         where uid = {id};\n{}",
+        appends(&format!("'projects/{PROJECT}"), OF_ACTION, "action.completed")
+    )
 }
 
 /// A row of `requests` and one of `events`; `project` is an open literal.

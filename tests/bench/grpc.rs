@@ -7,8 +7,11 @@ use anyhow::{Result, anyhow};
 use potts::config::{Config, Flags};
 use potts::proto;
 use potts::proto::action_service_client::ActionServiceClient;
+use potts::proto::actor_service_client::ActorServiceClient;
 use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::issue_service_client::IssueServiceClient;
+use potts::proto::project_service_client::ProjectServiceClient;
+use potts::proto::transition_issue_request::Move;
 use potts::server::Server;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -38,6 +41,10 @@ impl Interceptor for Credential {
 type Connection = InterceptedService<Channel, Credential>;
 /// Calls of issues.
 pub type Issues = IssueServiceClient<Connection>;
+/// Calls of actors.
+pub type Actors = ActorServiceClient<Connection>;
+/// Calls of projects.
+pub type Projects = ProjectServiceClient<Connection>;
 /// Calls of actions.
 pub type Actions = ActionServiceClient<Connection>;
 /// Calls of events.
@@ -71,10 +78,29 @@ impl GrpcSide {
     }
 
     fn connection(&self, caller: usize) -> Result<Connection> {
+        self.connection_of(caller, TOKEN)
+    }
+
+    fn connection_of(&self, caller: usize, token: &str) -> Result<Connection> {
         let channel = self.connections.get(caller % CHANNELS);
         let channel = channel.ok_or_else(|| anyhow!("there are {CHANNELS}"))?.clone();
-        let credential = Credential(format!("Bearer {TOKEN}").parse()?);
+        let credential = Credential(format!("Bearer {token}").parse()?);
         Ok(InterceptedService::new(channel, credential))
+    }
+
+    /// A client of somebody with a token of their own.
+    pub fn issues_of(&self, token: &str) -> Result<Issues> {
+        Ok(IssueServiceClient::new(self.connection_of(0, token)?))
+    }
+
+    /// A client that administers.
+    pub fn actors(&self) -> Result<Actors> {
+        Ok(ActorServiceClient::new(self.connection(0)?))
+    }
+
+    /// A client that administers.
+    pub fn projects(&self) -> Result<Projects> {
+        Ok(ProjectServiceClient::new(self.connection(0)?))
     }
 
     /// A client of a caller.
@@ -131,7 +157,15 @@ async fn call(mut issues: Issues, work: Work, name: String, issue: proto::Issue)
             };
             issues.create_issue(request).await?.into_inner().changed
         }
-        Work::Claim => return Err(anyhow!("claims have a file of their own")),
+        Work::Transition => {
+            let request = proto::TransitionIssueRequest {
+                name: issue.name,
+                r#move: Some(Move::To(issue.status)),
+                ..proto::TransitionIssueRequest::default()
+            };
+            issues.transition_issue(request).await?.into_inner().changed
+        }
+        Work::Claim | Work::ClaimMany => return Err(anyhow!("claims have a file of their own")),
     };
     changed.then_some(()).ok_or_else(|| anyhow!("a call changed nothing"))
 }
@@ -150,13 +184,19 @@ pub async fn update(issues: &mut Issues, issue: proto::Issue) -> Result<bool> {
 
 /// The parent and the issue of the next call of a caller.
 fn issue(choices: &mut Choices, work: Work) -> (String, proto::Issue) {
+    if work == Work::Transition {
+        let (number, to) = choices.next_move();
+        let name = format!("projects/{PROJECT}/issues/{number}");
+        let issue = proto::Issue { name, status: to.to_owned(), ..proto::Issue::default() };
+        return (String::new(), issue);
+    }
     let (parent, name, title) = match work {
         Work::Update => {
             let parent = format!("projects/{PROJECT}");
             let name = format!("{parent}/issues/{}", choices.issue());
             (parent, name, String::new())
         }
-        Work::Create | Work::Claim => {
+        Work::Create | Work::Transition | Work::Claim | Work::ClaimMany => {
             (format!("projects/{}", choices.project()), String::new(), TITLE.to_owned())
         }
     };

@@ -16,6 +16,7 @@ mod disk;
 mod floor;
 mod grpc;
 mod ledger;
+mod list;
 mod measure;
 mod options;
 mod report;
@@ -31,6 +32,7 @@ use serde_json::{Value, json};
 use cluster::Cluster;
 use floor::Floor;
 use grpc::GrpcSide;
+use measure::Figures;
 use options::Options;
 use report::Line;
 
@@ -83,6 +85,7 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Lin
     lines.extend(deliveries(options, cluster).await?);
     lines.extend(catch_ups(options, cluster, floor.as_ref()).await?);
     lines.extend(agendas(options, cluster).await?);
+    lines.extend(lists(options, cluster).await?);
 
     let flushes_after = disk::flushes_per_second(&cluster.data())?;
     println!("the disk flushes 8 KiB {flushes_after:.0} times a second, afterwards");
@@ -141,6 +144,41 @@ async fn agendas(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
     }
     side.stop().await;
     Ok(vec![Line::of_halves(name, "raw queries", agenda::P50_MAX, (&ours, &raw))])
+}
+
+/// A page near the front and one far behind, each beside its statement, and the one beside the
+/// other.
+async fn lists(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
+    let issues = options.listed_issues();
+    let name = format!("grpc/list/{issues}");
+    if !options.wants(&name) {
+        return Ok(Vec::new());
+    }
+    println!("pages of {issues} issues");
+    let url = cluster.database("bench_list").await?;
+    let raw = Arc::new(list::Raw::prepare(&url, issues).await?);
+    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
+    let lister = list::Lister::start(&side).await?;
+    let [mut first, mut first_raw, mut late, mut late_raw] = [const { Vec::new() }; 4];
+    let far = list::Place::page(&lister, list::LATE_PAGE).await?;
+    let near = list::Place::default();
+    for _ in 0..options.rounds() {
+        first_raw.push(list::raw(&raw, &near, options.span()).await?);
+        first.push(list::grpc(&lister, &near, options.span()).await?);
+        late_raw.push(list::raw(&raw, &far, options.span()).await?);
+        late.push(list::grpc(&lister, &far, options.span()).await?);
+    }
+    side.stop().await;
+    let line = |page: usize, ours: &[Figures], raw: &[Figures]| {
+        let name = format!("{name}/page {page}");
+        Line::of_halves(&name, "the same SQL", list::P50_MAX, (ours, raw))
+    };
+    let flat = format!("{name}/late page");
+    Ok(vec![
+        line(1, &first, &first_raw),
+        line(list::LATE_PAGE, &late, &late_raw),
+        Line::of_halves(&flat, "page 1", list::LATE_MAX, (&late, &first)),
+    ])
 }
 
 async fn catch_ups(

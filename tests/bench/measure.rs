@@ -39,6 +39,11 @@ impl Figures {
         Figures { rate: f64::NAN, p50_ms: f64::NAN, p99_ms: f64::NAN }
     }
 
+    /// Of each of so many things that a round does.
+    pub fn each_of(self, things: usize) -> Figures {
+        Figures { rate: self.rate * things as f64, ..self }
+    }
+
     /// From how long each call took, in milliseconds.
     pub fn of(mut took_ms: Vec<f64>, within: Duration) -> Figures {
         took_ms.sort_by(f64::total_cmp);

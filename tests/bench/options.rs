@@ -62,6 +62,11 @@ impl Options {
         if self.quick { 50_000 } else { 400_000 }
     }
 
+    /// Of how many issues lists show a page.
+    pub fn listed_issues(&self) -> u32 {
+        if self.quick { 100_000 } else { 1_000_000 }
+    }
+
     /// Whether a comparison of that name is wanted.
     pub fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))

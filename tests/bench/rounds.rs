@@ -12,7 +12,8 @@ use crate::grpc::GrpcSide;
 use crate::ledger::LedgerSide;
 use crate::measure::{Figures, Span};
 use crate::report::Line;
-use crate::work::Work;
+use crate::work::SLOTS;
+use crate::work::Work::{Claim, ClaimMany};
 
 /// The databases.
 const FLOOR: &str = "bench_floor";
@@ -79,11 +80,13 @@ async fn run_round(
             Side::Floor(travel) => {
                 let Some(floor) = floor else { continue };
                 let url = open.floor().await?;
-                floor.run(&url, (work, travel), callers, span).await
+                let rounds = floor.run(&url, (work, travel), callers, span).await;
+                rounds.map(|rounds| rounds.each_of(if work == ClaimMany { SLOTS } else { 1 }))
             }
             Side::Ledger => open.ledger().await?.run(work, callers, span).await,
-            Side::Grpc if work == Work::Claim => {
-                claim::run(open.grpc().await?, callers, span).await
+            Side::Grpc if work == Claim => claim::run(open.grpc().await?, callers, 1, span).await,
+            Side::Grpc if work == ClaimMany => {
+                claim::run(open.grpc().await?, callers, SLOTS, span).await
             }
             Side::Grpc => open.grpc().await?.run(work, callers, span).await,
         };

@@ -1,11 +1,8 @@
 //! What is done: the same on every side.
 
-use std::collections::BTreeSet;
-
-use potts::domain::action::ClaimNextActions;
 use potts::domain::command::Verb;
 use potts::domain::issue::{CreateIssue, IssueEdit, UpdateIssue};
-use potts::domain::name::{ActorName, IssueName, ProjectId};
+use potts::domain::name::{IssueName, ProjectId};
 use potts::proto;
 use prost::Message as _;
 use serde_json::json;
@@ -20,6 +17,10 @@ pub const ISSUES: u32 = 1_000;
 pub const PROJECTS: u32 = 256;
 /// How many actions each of its issues has, all to be claimed: more than a round ends.
 pub const ACTIONS_PER_ISSUE: u32 = 150;
+/// How many issues each caller moves to and fro.
+pub const MOVED_EACH: usize = 15;
+/// How many actions a worker has in hand that claims many.
+pub const SLOTS: usize = 10;
 /// What every issue is called.
 pub const TITLE: &str = "The disk of a machine is nearly full";
 /// What a parameter says behind a number; it makes the events as long as real ones are.
@@ -32,8 +33,12 @@ pub enum Work {
     Update,
     /// Create an issue in the caller's project.
     Create,
+    /// Take an issue of the caller's to and fro between two statuses.
+    Transition,
     /// Claim the next action of [`PROJECT`] and complete it.
     Claim,
+    /// Claim the next [`SLOTS`] actions of [`PROJECT`] and complete each by a call of its own.
+    ClaimMany,
 }
 
 impl Work {
@@ -42,7 +47,9 @@ impl Work {
         match self {
             Work::Update => "update",
             Work::Create => "create",
+            Work::Transition => "transition",
             Work::Claim => "claim",
+            Work::ClaimMany => "claim-ten",
         }
     }
 }
@@ -52,13 +59,14 @@ impl Work {
 pub struct Choices {
     state: u64,
     caller: usize,
+    moved: usize,
 }
 
 impl Choices {
     /// Of a caller.
     pub fn of(caller: usize) -> Choices {
         // Drawn anew each time: numbers that come again would change nothing.
-        Choices { state: Uuid::new_v4().as_u64_pair().0, caller }
+        Choices { state: Uuid::new_v4().as_u64_pair().0, caller, moved: 0 }
     }
 
     /// `SplitMix64`: any number.
@@ -72,6 +80,15 @@ impl Choices {
     /// The number of an issue of [`PROJECT`].
     pub fn issue(&mut self) -> i64 {
         i64::try_from(self.draw() % u64::from(ISSUES)).unwrap_or(0) + 1
+    }
+
+    /// The number of the caller's next issue, and the status that it is not in: they are taken in
+    /// turn, and nobody else's.
+    pub fn next_move(&mut self) -> (i64, &'static str) {
+        let (turn, place) = (self.moved / MOVED_EACH, self.moved % MOVED_EACH);
+        self.moved += 1;
+        let number = i64::try_from(self.caller * MOVED_EACH + place).unwrap_or(0) + 1;
+        (number, if turn.is_multiple_of(2) { "in_progress" } else { "open" })
     }
 
     /// 1 to 5.
@@ -104,13 +121,9 @@ impl Choices {
                 let (project, start) = (project(&self.project()), Default::default());
                 CreateIssue { project, start, edits }.into()
             }
-            Work::Claim => ClaimNextActions {
-                project: project(PROJECT),
-                actor: ActorName::root(),
-                action_types: BTreeSet::new(),
-                max: 1,
+            Work::Transition | Work::Claim | Work::ClaimMany => {
+                unreachable!("these are measured over gRPC alone")
             }
-            .into(),
         }
     }
 }
