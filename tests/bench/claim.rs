@@ -27,14 +27,19 @@ pub async fn run(side: &GrpcSide, workers: usize, slots: usize, span: Span) -> R
 }
 
 async fn work(mut actions: Actions, slots: usize) -> Result<()> {
-    let next = proto::ClaimNextActionsRequest {
-        parent: format!("projects/{PROJECT}"),
-        max: i32::try_from(slots)?,
-        ..proto::ClaimNextActionsRequest::default()
-    };
-    let claimed = actions.claim_next_actions(next).await?.into_inner().actions;
-    ensure!(claimed.len() == slots, "there are too few actions left");
-    try_join_all(claimed.into_iter().map(|action| complete(actions.clone(), action))).await?;
+    let mut held = Vec::new();
+    // One answer may hold fewer than were asked for, when many ask at once.
+    while held.len() < slots {
+        let next = proto::ClaimNextActionsRequest {
+            parent: format!("projects/{PROJECT}"),
+            max: i32::try_from(slots - held.len())?,
+            ..proto::ClaimNextActionsRequest::default()
+        };
+        let claimed = actions.claim_next_actions(next).await?.into_inner().actions;
+        ensure!(!claimed.is_empty(), "there are no actions left");
+        held.extend(claimed);
+    }
+    try_join_all(held.into_iter().map(|action| complete(actions.clone(), action))).await?;
     Ok(())
 }
 
