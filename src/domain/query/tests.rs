@@ -11,7 +11,7 @@ use super::*;
 const STATES: &[&str] = &["OPEN", "CLOSED"];
 
 static FIELDS: Fields = Fields {
-    key: "number",
+    keys: &["number"],
     all: &[
         Field::new("number", Kind::Integer).sortable(),
         Field::new("title", Kind::Text).sortable(),
