@@ -38,7 +38,7 @@ fn store(database: &TestDatabase) -> Store {
 }
 
 /// The value that a strategy makes next.
-fn next<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: &impl Strategy<Value = T>) -> T {
+fn next<T: Debug>(runner: &mut TestRunner, strategy: &impl Strategy<Value = T>) -> T {
     strategy.new_tree(runner).unwrap().current()
 }
 
@@ -204,7 +204,7 @@ async fn filters_agree<N>(
         some += usize::from(!taken.is_empty() && taken.len() < rows.len());
     }
 
-    assert!(some > filters / 4, "only {some} filters tell rows apart");
+    assert!(some > filters / 10, "only {some} filters tell rows apart");
 }
 
 /// Goal: filters mean the same everywhere, `OR` binding tighter than `AND` and two truth values

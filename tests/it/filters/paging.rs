@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use potts::proto::{
-    Comment, CreateCommentRequest, CreateReferenceRequest, ListActionTypesRequest,
+    ActionType, Comment, CreateActionTypeRequest, CreateCommentRequest, CreateIssueRelationRequest,
+    CreateReferenceRequest, CreateWorkflowRequest, IssueRelation, ListActionTypesRequest,
     ListActionsRequest, ListActorsRequest, ListAttemptsRequest, ListCommentsRequest,
     ListGroupsRequest, ListIssueRelationsRequest, ListIssueTypesRequest, ListIssuesRequest,
     ListMembersRequest, ListProjectsRequest, ListReferencesRequest, ListWorkflowsRequest,
-    Reference, Role, reference,
+    Reference, RelationKind, Role, reference,
 };
 use proptest::test_runner::TestRunner;
 use tonic::{Code, Status};
@@ -84,6 +85,27 @@ async fn comment(app: &TestApp, issue: &str) {
     app.issues().create_comment(say).await.unwrap();
 }
 
+/// A workflow and an action type of its own.
+async fn configure(app: &TestApp) {
+    let parent = || "projects/abc".to_owned();
+    let known = ListWorkflowsRequest { parent: parent(), ..Default::default() };
+    let known = app.workflows().list_workflows(known).await.unwrap().into_inner();
+    let workflow = CreateWorkflowRequest {
+        parent: parent(),
+        workflow_id: "own".into(),
+        workflow: known.workflows.into_iter().next(),
+        ..Default::default()
+    };
+    app.workflows().create_workflow(workflow).await.unwrap();
+    let action_type = CreateActionTypeRequest {
+        parent: parent(),
+        action_type_id: "own".into(),
+        action_type: Some(ActionType::default()),
+        ..Default::default()
+    };
+    app.workflows().create_action_type(action_type).await.unwrap();
+}
+
 async fn refer(app: &TestApp) {
     let target = Some(reference::Target::Text("there".into()));
     let reference = Some(Reference { target, ..Default::default() });
@@ -97,6 +119,7 @@ async fn with_lists() -> (TestApp, Clients) {
     let app = super::people::with_people().await;
     let ann = app.administrator("ann").await;
     app.member("actors/ann", "abc", Role::Admin).await;
+    configure(&app).await;
     let root = app.root();
     for _ in 0..4 {
         app.issue("abc", "The light is off").await;
@@ -108,15 +131,13 @@ async fn with_lists() -> (TestApp, Clients) {
     }
     root.claim(&named(1, 1)).await.unwrap();
     for other in 2..=4 {
-        let relation = potts::proto::CreateIssueRelationRequest {
-            parent: "ABC-1".into(),
-            relation: Some(potts::proto::IssueRelation {
-                kind: potts::proto::RelationKind::RelatesTo.into(),
-                target: format!("ABC-{other}"),
-                ..Default::default()
-            }),
+        let relation = Some(IssueRelation {
+            kind: RelationKind::RelatesTo.into(),
+            target: format!("ABC-{other}"),
             ..Default::default()
-        };
+        });
+        let parent = "ABC-1".into();
+        let relation = CreateIssueRelationRequest { parent, relation, ..Default::default() };
         app.issues().create_issue_relation(relation).await.unwrap();
     }
     (app, ann)

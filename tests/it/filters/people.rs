@@ -15,14 +15,14 @@ pub async fn with_people() -> TestApp {
         let request = CreateProjectRequest { project_id: id.into(), project, ..Default::default() };
         app.projects().create_project(request).await.unwrap();
     }
-    let kinds = [ActorKind::Person, ActorKind::Machine, ActorKind::System];
+    let kinds = [ActorKind::Person, ActorKind::Machine];
     let roles = [Role::Viewer, Role::Reporter, Role::Worker, Role::Manager, Role::Admin];
     for n in 0..12_usize {
         let actor = Actor {
-            kind: kinds[n % 3].into(),
+            kind: kinds[n % 2].into(),
             display_name: ["", "Ann", "ann", "two words", "a*"][n % 5].into(),
             email: if n % 2 == 0 { format!("a{n}@example.com") } else { String::new() },
-            time_zone: ["", "Europe/Berlin"][n % 2].into(),
+            time_zone: ["", "", "Europe/Berlin"][n % 3].into(),
             admin: n % 4 == 0,
             ..Default::default()
         };

