@@ -179,21 +179,23 @@ fn conditions(fields: &'static Fields, values: &BTreeMap<&str, Vec<String>>) -> 
         let known = values.get(field.name).cloned().unwrap_or_default();
         let some = condition(field, known);
         let name = field.name;
+        let absent = || {
+            let asks = select(vec![" = null", " != null", ":*"]);
+            asks.prop_map(move |ask| format!("{name}{ask}"))
+        };
         match field.kind {
             Kind::Prose => some,
             _ if field.is_optional => prop_oneof![
                 3 => some,
-                1 => select(vec![" = null", " != null", ":*"]).prop_map(move |s| format!("{name}{s}")),
+                1 => absent(),
             ]
             .boxed(),
             Kind::Text => prop_oneof![
                 6 => some,
-                1 => select(vec![" = null", " != null", ":*"]).prop_map(move |s| format!("{name}{s}")),
+                1 => absent(),
             ]
             .boxed(),
-            Kind::TextList => {
-                prop_oneof![3 => some, 1 => Just(format!("{name}:*"))].boxed()
-            }
+            Kind::TextList => prop_oneof![3 => some, 1 => Just(format!("{name}:*"))].boxed(),
             _ => some,
         }
     };

@@ -32,8 +32,9 @@ struct Ask {
 type Told = (Vec<String>, String, String);
 
 macro_rules! lists {
-    ($($list:literal $service:ident.$rpc:ident($request:ident { $($field:ident),* }) $items:ident;)*)
-    => {
+    ($(
+        $list:literal $service:ident.$rpc:ident($request:ident { $($field:ident),* }) $items:ident;
+    )*) => {
         async fn ask(clients: &Clients, list: &str, ask: Ask) -> Result<Told, Status> {
             match list {
                 $($list => {
