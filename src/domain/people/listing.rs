@@ -107,10 +107,9 @@ mod tests {
     use crate::domain::people::{ActorKind, GroupKind, Role};
 
     fn words(fields: &Fields, name: &str) -> &'static [&'static str] {
-        match fields.get(name).unwrap().kind {
-            Kind::Enum(words) => words,
-            other => panic!("{name} is {other:?}"),
-        }
+        let kind = fields.get(name).unwrap().kind;
+        let Kind::Enum(words) = kind else { panic!("{name} is {kind:?}") };
+        words
     }
 
     #[test]

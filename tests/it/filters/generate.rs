@@ -183,20 +183,12 @@ fn conditions(fields: &'static Fields, values: &BTreeMap<&str, Vec<String>>) -> 
             let asks = select(vec![" = null", " != null", ":*"]);
             asks.prop_map(move |ask| format!("{name}{ask}"))
         };
-        match field.kind {
-            Kind::Prose => some,
-            _ if field.is_optional => prop_oneof![
-                3 => some,
-                1 => absent(),
-            ]
-            .boxed(),
-            Kind::Text => prop_oneof![
-                6 => some,
-                1 => absent(),
-            ]
-            .boxed(),
-            Kind::TextList => prop_oneof![3 => some, 1 => Just(format!("{name}:*"))].boxed(),
-            _ => some,
+        if field.kind == Kind::TextList {
+            return prop_oneof![3 => some, 1 => Just(format!("{name}:*"))].boxed();
+        }
+        match field.is_optional || field.kind == Kind::Text {
+            true => prop_oneof![4 => some, 1 => absent()].boxed(),
+            false => some,
         }
     };
     Union::new(fields.all.iter().map(of)).boxed()
