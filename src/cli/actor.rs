@@ -9,7 +9,7 @@ use super::names::short;
 use super::project::Write;
 use super::render::{card, time};
 use super::token::Token;
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Which, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -24,6 +24,7 @@ Examples:
 const LIST_EXAMPLES: &str = "\
 Examples:
   potts actor list
+  potts actor list --filter 'kind = MACHINE AND state = ACTIVE'
   potts actor list --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -128,12 +129,8 @@ struct Get {
 
 #[derive(Args, Debug)]
 struct List {
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Args, Debug)]
@@ -322,11 +319,12 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { limit, json } = self;
+        let Which { filter, order_by, limit, json } = self.which;
         let json = json.then_some("potts.v1.Actor");
         let head = ["ACTOR", "KIND", "STATE", "ADMIN", "NAME"];
         let ask = async |page_size, page_token| {
-            let request = proto::ListActorsRequest { page_size, page_token };
+            let (filter, order_by) = (filter.clone(), order_by.clone());
+            let request = proto::ListActorsRequest { page_size, page_token, filter, order_by };
             let send = async |request| client.actors().list_actors(request).await;
             let page = client.call(request, send).await?;
             Ok((page.actors, page.next_page_token))

@@ -11,7 +11,7 @@ use super::json::write_line;
 use super::names::short;
 use super::project::Write;
 use super::render::{card, time};
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Which, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -25,6 +25,7 @@ Examples:
 const LIST_EXAMPLES: &str = "\
 Examples:
   potts group list
+  potts group list --filter 'members:\"actors/ann\"' --order-by display_name
   potts group list --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -112,12 +113,8 @@ struct Get {
 
 #[derive(Args, Debug)]
 struct List {
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Args, Debug)]
@@ -317,11 +314,12 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { limit, json } = self;
+        let Which { filter, order_by, limit, json } = self.which;
         let json = json.then_some("potts.v1.Group");
         let head = ["GROUP", "KIND", "NAME", "MEMBERS"];
         let ask = async |page_size, page_token| {
-            let request = proto::ListGroupsRequest { page_size, page_token };
+            let (filter, order_by) = (filter.clone(), order_by.clone());
+            let request = proto::ListGroupsRequest { page_size, page_token, filter, order_by };
             let send = async |request| client.actors().list_groups(request).await;
             let page = client.call(request, send).await?;
             Ok((page.groups, page.next_page_token))

@@ -9,7 +9,7 @@ use super::json::write_line;
 use super::names::short;
 use super::project::Write;
 use super::render::{card, time};
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Which, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -23,6 +23,7 @@ Examples:
 const LIST_EXAMPLES: &str = "\
 Examples:
   potts member list abc
+  potts member list abc --filter 'role = ADMIN AND member = \"groups/*\"'
   potts member list abc --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -115,12 +116,8 @@ struct List {
     /// Which project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Args, Debug)]
@@ -265,12 +262,15 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { project, limit, json } = self;
+        let List { project, which } = self;
+        let Which { filter, order_by, limit, json } = which;
         let json = json.then_some("potts.v1.Member");
         let head = ["MEMBER", "ROLE", "WHO", "CREATED"];
         let ask = async |page_size, page_token| {
             let parent = project.clone();
-            let request = proto::ListMembersRequest { parent, page_size, page_token };
+            let (filter, order_by) = (filter.clone(), order_by.clone());
+            let request =
+                proto::ListMembersRequest { parent, page_size, page_token, filter, order_by };
             let send = async |request| client.projects().list_members(request).await;
             let page = client.call(request, send).await?;
             Ok((page.members, page.next_page_token))

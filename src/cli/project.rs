@@ -8,7 +8,7 @@ use super::client::{Client, Connection};
 use super::json::write_line;
 use super::names::short;
 use super::render::{card, table, time};
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Which, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -22,6 +22,7 @@ Examples:
 const LIST_EXAMPLES: &str = "\
 Examples:
   potts project list
+  potts project list --filter 'display_name:door' --order-by 'create_time desc'
   potts project list --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -98,12 +99,8 @@ struct Get {
 
 #[derive(Args, Debug)]
 struct List {
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Args, Debug)]
@@ -238,11 +235,12 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { limit, json } = self;
+        let Which { filter, order_by, limit, json } = self.which;
         let json = json.then_some("potts.v1.Project");
         let listing = Listing { limit, json, head: ["PROJECT", "NAME", "CREATED"], row };
         let ask = async |page_size, page_token| {
-            let request = proto::ListProjectsRequest { page_size, page_token };
+            let (filter, order_by) = (filter.clone(), order_by.clone());
+            let request = proto::ListProjectsRequest { page_size, page_token, filter, order_by };
             let send = async |request| client.projects().list_projects(request).await;
             let page = client.call(request, send).await?;
             Ok((page.projects, page.next_page_token))

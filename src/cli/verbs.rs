@@ -1,10 +1,28 @@
 //! What the verbs of all nouns have in common: how a write is sent and told, how a list is read.
 
+use clap::Args;
 use prost::Message;
 
 use super::json::write_line;
 use super::render::table;
 use super::{Failure, Output};
+
+/// Which of the things in a list, and how they are printed.
+#[derive(Args, Debug)]
+pub struct Which {
+    /// Only these, such as: create_time > 2026-11-01T00:00:00Z
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// In this order, such as: create_time desc. By name otherwise
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    pub order_by: String,
+    /// At most so many; all of them otherwise
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+    /// Print each as one line of ProtoJSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// How many things are asked for at once.
 const PAGE: i32 = 500;

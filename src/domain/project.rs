@@ -15,6 +15,7 @@ use super::error::{Error, Reason, Result, not_found};
 use super::etag;
 use super::event::{Event, EventType};
 use super::name::{ActorName, ProjectId};
+use super::query::{self, Field, Found, Kind, Lookup};
 use super::value::{Fields, check_line};
 use super::working_set::{Footprint, Noun};
 
@@ -40,6 +41,32 @@ pub struct Project {
     pub display_name: String,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What lists of projects can be filtered and ordered by, by the names in the contract.
+/// `store/project.rs` says where each is stored.
+pub static FIELDS: query::Fields = query::Fields {
+    keys: &["name"],
+    all: &[
+        Field::new("name", Kind::Text).sortable(),
+        Field::new("display_name", Kind::Text).sortable(),
+        Field::new("creator", Kind::Text),
+        Field::new("create_time", Kind::Time).sortable(),
+        Field::new("update_time", Kind::Time).sortable(),
+    ],
+};
+
+impl Lookup for Project {
+    fn found(&self, field: &str) -> Found<'_> {
+        match field {
+            "name" => Found::Text(self.id.to_string().into()),
+            "display_name" => Found::text(&self.display_name),
+            "creator" => Found::text(self.creator.as_str()),
+            "create_time" => Found::Time(self.created_at),
+            "update_time" => Found::Time(self.updated_at),
+            other => panic!("projects have no field {other}"),
+        }
+    }
 }
 
 impl Noun for Project {

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use super::query::Stored::As;
+use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
 use super::time;
 use crate::domain::name::ActorName;
@@ -43,11 +45,20 @@ prepared!(
     concat!("select ", columns!(), " from actors where name = {name}")
 );
 
-prepared!(
-    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
-    concat!("select ", columns!(), " from actors where name > {after} and deleted_at is null \
-             order by name limit {limit}")
-);
+/// Where the fields that lists know are stored.
+const STORED: Columns = &[
+    ("name", As("name")),
+    ("kind", As("kind")),
+    ("display_name", As("display_name")),
+    ("email", As("email")),
+    ("time_zone", As("time_zone")),
+    ("urn", As("urn")),
+    ("state", As("state")),
+    ("admin", As("admin")),
+    ("creator", As("creator")),
+    ("create_time", As("created_at")),
+    ("update_time", As("updated_at")),
+];
 
 prepared!(
     Insert(
@@ -135,14 +146,29 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &ActorName) -> Resu
     Ok(rows.into_iter().next().map(actor))
 }
 
-/// Up to `limit` actors after a name, in the order of names, without deleted ones.
+/// A page of actors, without deleted ones.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
-    after: &str,
-    limit: i64,
+    selection: &Selection<'_>,
 ) -> Result<Vec<Actor>> {
-    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = statement(selection).load(conn).await?;
     Ok(rows.into_iter().map(actor).collect())
+}
+
+/// How a page would be read.
+pub(super) async fn plan(
+    conn: &mut AsyncPgConnection,
+    selection: &Selection<'_>,
+) -> Result<String> {
+    let lines: Vec<String> = statement(selection).explained().load(conn).await?;
+    Ok(lines.join("\n"))
+}
+
+fn statement(selection: &Selection<'_>) -> Statement<SqlRow> {
+    let text = concat!("select ", columns!(), " from actors where deleted_at is null");
+    let mut page = Statement::new(text);
+    page.select(STORED, selection);
+    page.done()
 }
 
 impl Table for Actor {
@@ -194,5 +220,19 @@ impl Table for Actor {
         };
         assert_written(update.execute(conn).await?, rows.len());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::people::ACTOR_FIELDS;
+
+    #[test]
+    fn every_field_is_stored_and_nothing_else() {
+        let fields: Vec<_> = ACTOR_FIELDS.all.iter().map(|field| field.name).collect();
+        let stored: Vec<_> = STORED.iter().map(|(name, _)| *name).collect();
+
+        assert_eq!(fields, stored);
     }
 }

@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use super::query::Stored::As;
+use super::query::{Selection, Statement};
 use super::table::{Table, assert_written};
-use super::time;
+use super::{query, time};
 use crate::domain::name::{ActorName, GroupName, Principal};
 use crate::domain::people::{Group, GroupKind, Nesting};
 
@@ -43,11 +45,16 @@ prepared!(
     concat!("select ", columns!(), " from groups g where g.name = {name}")
 );
 
-prepared!(
-    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
-    concat!("select ", columns!(), " from groups g where g.name > {after} \
-             and g.deleted_at is null order by g.name limit {limit}")
-);
+/// Where the fields that lists know are stored.
+const STORED: query::Columns = &[
+    ("name", As("g.name")),
+    ("kind", As("g.kind")),
+    ("display_name", As("g.display_name")),
+    ("members", As("array(select m.member from group_members m where m.group_name = g.name)")),
+    ("creator", As("g.creator")),
+    ("create_time", As("g.created_at")),
+    ("update_time", As("g.updated_at")),
+];
 
 prepared!(
     Nested() -> (Text, Text),
@@ -123,14 +130,29 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &GroupName) -> Resu
     Ok(rows.into_iter().next().map(group))
 }
 
-/// Up to `limit` groups after a name, in the order of names, without deleted ones.
+/// A page of groups, without deleted ones.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
-    after: &str,
-    limit: i64,
+    selection: &Selection<'_>,
 ) -> Result<Vec<Group>> {
-    let rows: Vec<Row> = Page { after, limit, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = statement(selection).load(conn).await?;
     Ok(rows.into_iter().map(group).collect())
+}
+
+/// How a page would be read.
+pub(super) async fn plan(
+    conn: &mut AsyncPgConnection,
+    selection: &Selection<'_>,
+) -> Result<String> {
+    let lines: Vec<String> = statement(selection).explained().load(conn).await?;
+    Ok(lines.join("\n"))
+}
+
+fn statement(selection: &Selection<'_>) -> Statement<SqlRow> {
+    let text = concat!("select ", columns!(), " from groups g where g.deleted_at is null");
+    let mut page = Statement::new(text);
+    page.select(STORED, selection);
+    page.done()
 }
 
 /// Which groups are in which.
@@ -211,5 +233,19 @@ impl Table for Group {
         };
         assert_written(update.execute(conn).await?, rows.len());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::people::GROUP_FIELDS;
+
+    #[test]
+    fn every_field_is_stored_and_nothing_else() {
+        let fields: Vec<_> = GROUP_FIELDS.all.iter().map(|field| field.name).collect();
+        let stored: Vec<_> = STORED.iter().map(|(name, _)| *name).collect();
+
+        assert_eq!(fields, stored);
     }
 }

@@ -5,12 +5,11 @@ use jiff::Timestamp;
 
 use super::error::Result;
 use super::issue::{self, Row, SqlRow};
-use super::query::Stored::{As, Words};
-use super::query::{Columns, Statement};
+use super::query::Stored::{As, Issue as IssueAt, Words};
+use super::query::{Columns, Selection, Statement};
 use super::visible;
 use crate::domain::issue::Issue;
 use crate::domain::name::ProjectId;
-use crate::domain::query::{Filter, Order, Position};
 use crate::domain::reader::Reader;
 
 /// Which issues, from where on.
@@ -22,14 +21,8 @@ pub struct IssueList<'a> {
     pub deleted_after: Option<Timestamp>,
     /// Who asks: of theirs alone.
     pub reader: &'a Reader,
-    /// Which of them.
-    pub filter: &'a Filter,
-    /// In which order.
-    pub order: &'a Order,
-    /// After which place.
-    pub after: Option<&'a Position>,
-    /// How many at most.
-    pub limit: i64,
+    /// Which of them, in which order.
+    pub selection: Selection<'a>,
 }
 
 /// Where the fields that lists know are stored.
@@ -50,8 +43,8 @@ const COLUMNS: Columns = &[
     ("owner", As("i.owner")),
     ("assignees", As("i.assignees")),
     ("creator", As("i.creator")),
-    ("parent", As("(i.project, i.parent)")),
-    ("thread", As("(i.project, i.thread)")),
+    ("parent", IssueAt("i.project", "i.parent")),
+    ("thread", IssueAt("i.project", "i.thread")),
     ("tags", As("i.tags")),
     ("dedup_key", As("i.dedup_key")),
     ("parameters", As("i.parameters")),
@@ -79,16 +72,15 @@ pub(super) async fn plan(conn: &mut AsyncPgConnection, asked: &IssueList<'_>) ->
 }
 
 fn statement(asked: &IssueList<'_>) -> Statement<SqlRow> {
-    let IssueList { project, deleted_after, reader, filter, order, after, limit } = *asked;
+    let IssueList { project, deleted_after, reader, selection } = asked;
     let mut page = Statement::new("select ");
     page.sql(issue::COLUMNS).sql(" from issues i where i.project = ").text(project.as_str());
     match deleted_after {
         None => page.sql(" and i.deleted_at is null"),
-        Some(at) => page.sql(" and (i.deleted_at is null or i.deleted_at > ").time(at).sql(")"),
+        Some(at) => page.sql(" and (i.deleted_at is null or i.deleted_at > ").time(*at).sql(")"),
     };
     visible::issues(&mut page, project, reader);
-    page.sql(" and ").filter(COLUMNS, filter).after(COLUMNS, order, after);
-    page.order(COLUMNS, order).sql(" limit ").integer(limit);
+    page.select(COLUMNS, selection);
     page.done()
 }
 

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use super::query::Stored::As;
+use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::name::{ActorName, Id, MemberName, Principal, ProjectId};
@@ -37,11 +39,15 @@ prepared!(
     concat!("select ", columns!(), " from members m where m.project = {project} and m.id = {id}")
 );
 
-prepared!(
-    Page(project: &'a str => Text, after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
-    concat!("select ", columns!(), " from members m where m.project = {project} \
-             and m.id > {after} order by m.id limit {limit}")
-);
+/// Where the fields that lists know are stored.
+const STORED: Columns = &[
+    ("name", As("('projects/' || m.project || '/members/' || m.id)")),
+    ("member", As("m.member")),
+    ("role", As("m.role")),
+    ("creator", As("m.creator")),
+    ("create_time", As("m.created_at")),
+    ("update_time", As("m.updated_at")),
+];
 
 prepared!(
     Known(projects: Vec<&'a str> => Array<Text>, members: Vec<&'a str> => Array<Text>)
@@ -117,15 +123,16 @@ pub(super) async fn find(
     Ok(rows.into_iter().next().map(member))
 }
 
-/// Up to `limit` members of a project after an id, in the order of ids.
+/// A page of the members of a project. They are few enough to be sorted.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
     project: &ProjectId,
-    after: &str,
-    limit: i64,
+    selection: &Selection<'_>,
 ) -> Result<Vec<Member>> {
-    let page = Page { project: project.as_str(), after, limit, _of: PhantomData };
-    let rows: Vec<Row> = page.load(conn).await?;
+    let text = concat!("select ", columns!(), " from members m where m.project = ");
+    let mut page: Statement<SqlRow> = Statement::new(text);
+    page.text(project.as_str()).select(STORED, selection);
+    let rows: Vec<Row> = page.done().load(conn).await?;
     Ok(rows.into_iter().map(member).collect())
 }
 
@@ -194,5 +201,19 @@ impl Table for Member {
         };
         assert_written(update.execute(conn).await?, rows.len());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::people::MEMBER_FIELDS;
+
+    #[test]
+    fn every_field_is_stored_and_nothing_else() {
+        let fields: Vec<_> = MEMBER_FIELDS.all.iter().map(|field| field.name).collect();
+        let stored: Vec<_> = STORED.iter().map(|(name, _)| *name).collect();
+
+        assert_eq!(fields, stored);
     }
 }

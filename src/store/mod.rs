@@ -18,6 +18,7 @@ mod group;
 mod hint;
 mod issue;
 mod issue_list;
+mod listed;
 pub mod lock_order;
 mod log;
 mod log_page;
@@ -43,12 +44,11 @@ mod visible;
 
 use std::time::Duration;
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use action::{ActionFilter, ActionKey, ActionQuery, ActionsOf, Ended, GatePlace};
+pub use action::{ActionList, ActionsOf, Attempts, Ended, GatePlace};
 pub use agenda::{AgendaQuery, AgendaRead};
 pub use connect::{Connector, Purpose};
 pub use credential::LetIn;
@@ -56,9 +56,12 @@ pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
 pub use issue_list::IssueList;
+use listed::listed;
+pub use listed::{Listed, LogEnd};
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
+pub use query::Selection;
 pub use request::KnownRequest;
 pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
@@ -93,15 +96,6 @@ pub struct Store {
     connector: Connector,
     read: pool::Readers,
     stream: pool::Readers,
-}
-
-/// A page of a list, and where the log ended when it was read.
-#[derive(Clone, Debug)]
-pub struct Listed<T> {
-    /// The rows.
-    pub rows: Vec<T>,
-    /// The end of the log in the same snapshot, if it was asked for.
-    pub log: Option<(LogState, Option<PageRow>)>,
 }
 
 impl Store {
@@ -162,11 +156,15 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// All relations of an issue, from either end, oldest first.
-    pub async fn relations(&self, name: &IssueName, deadline: Instant) -> Result<Vec<Relation>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let found = relation::of_issue(reader.conn(), name).await;
-        reader.give_back(found).await
+    /// All relations of an issue, from either end, oldest first; with `known_head` also the end of
+    /// the log in the same snapshot.
+    pub async fn relations(
+        &self,
+        name: &IssueName,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Relation>> {
+        listed!(self, known_head, deadline, conn => relation::of_issue(conn, name))
     }
 
     /// The newest revision of a piece of configuration, also of a deleted one; none of what is
@@ -192,38 +190,19 @@ impl Store {
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Configuration>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = configuration::page(conn, project, kind, after, limit).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
-        };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        listed!(self, known_head, deadline, conn =>
+            configuration::page(conn, project, kind, after, limit))
     }
 
-    /// Projects after an id, of some or of all; with `known_head` also the end of the log in the
-    /// same snapshot.
+    /// Projects, of some or of all; with `known_head` also the end of the log in the same snapshot.
     pub async fn projects(
         &self,
         among: Option<&[&ProjectId]>,
-        after: &str,
-        limit: i64,
+        selection: &Selection<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Project>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = project::page(conn, among, after, limit).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
-        };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        listed!(self, known_head, deadline, conn => project::page(conn, among, selection))
     }
 
     /// Issues of a project; with `known_head` also the end of the log in the same snapshot.
@@ -233,16 +212,7 @@ impl Store {
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Issue>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = issue_list::page(conn, asked).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
-        };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        listed!(self, known_head, deadline, conn => issue_list::page(conn, asked))
     }
 
     /// One comment.
@@ -252,17 +222,17 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// Comments on a parent after a number.
+    /// Comments on a parent after a number; with `known_head` also the end of the log in the same
+    /// snapshot.
     pub async fn comments(
         &self,
         parent: &CommentParent,
         after: i64,
         limit: i64,
+        known_head: Option<Seq>,
         deadline: Instant,
-    ) -> Result<Vec<Comment>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let page = comment::page(reader.conn(), parent, after, limit).await;
-        reader.give_back(page).await
+    ) -> Result<Listed<Comment>> {
+        listed!(self, known_head, deadline, conn => comment::page(conn, parent, after, limit))
     }
 
     /// One reference.
@@ -276,17 +246,17 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// References of a parent after a number.
+    /// References of a parent after a number; with `known_head` also the end of the log in the same
+    /// snapshot.
     pub async fn references(
         &self,
         parent: &ReferenceParent,
         after: i64,
         limit: i64,
+        known_head: Option<Seq>,
         deadline: Instant,
-    ) -> Result<Vec<Reference>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let page = reference::page(reader.conn(), parent, after, limit).await;
-        reader.give_back(page).await
+    ) -> Result<Listed<Reference>> {
+        listed!(self, known_head, deadline, conn => reference::page(conn, parent, after, limit))
     }
 
     /// How [`Store::issues`] would be carried out: PostgreSQL's plan, as text. Tests hold it to
@@ -352,23 +322,4 @@ impl Store {
         let mut conn = self.connector.connect(Purpose::Keep).await?;
         sweep::sweep(&mut conn, requests_kept).await
     }
-}
-
-/// One snapshot for all that follows, if the end of the log is asked for.
-async fn begin_snapshot(
-    conn: &mut AsyncPgConnection,
-    known_head: Option<Seq>,
-) -> Result<Option<(LogState, Option<PageRow>)>> {
-    let Some(known) = known_head else { return Ok(None) };
-    conn.batch_execute("begin isolation level repeatable read read only").await?;
-    let state = log::state(conn, known).await?;
-    let last = log_page::page(conn, Stretch::one(state.head), &View::of_everything()).await?;
-    Ok(Some((state, last.into_iter().next())))
-}
-
-async fn end_snapshot(conn: &mut AsyncPgConnection, known_head: Option<Seq>) -> Result<()> {
-    if known_head.is_some() {
-        conn.batch_execute("commit").await?;
-    }
-    Ok(())
 }

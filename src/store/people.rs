@@ -3,7 +3,9 @@
 use tokio::time::Instant;
 
 use super::error::Result;
-use super::{Listed, Store, actor, begin_snapshot, credential, end_snapshot, group, member};
+use super::listed::listed;
+use super::query::Selection;
+use super::{Listed, Store, actor, credential, group, member, project};
 use crate::domain::event::Seq;
 use crate::domain::name::{ActorName, CredentialName, GroupName, MemberName, ProjectId};
 use crate::domain::people::{Actor, Credential, Group, Member};
@@ -41,65 +43,54 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// Actors after a name; with `known_head` also the end of the log in the same snapshot.
+    /// Actors; with `known_head` also the end of the log in the same snapshot.
     pub async fn actors(
         &self,
-        after: &str,
-        limit: i64,
+        selection: &Selection<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Actor>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = actor::page(conn, after, limit).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
-        };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        listed!(self, known_head, deadline, conn => actor::page(conn, selection))
     }
 
-    /// Groups after a name; with `known_head` also the end of the log in the same snapshot.
+    /// Groups; with `known_head` also the end of the log in the same snapshot.
     pub async fn groups(
         &self,
-        after: &str,
-        limit: i64,
+        selection: &Selection<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Group>> {
-        let mut reader = self.read.get(Some(deadline)).await?;
-        let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = group::page(conn, after, limit).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
-        };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        listed!(self, known_head, deadline, conn => group::page(conn, selection))
     }
 
-    /// Members of a project after an id; with `known_head` also the end of the log in the same
-    /// snapshot.
+    /// Members of a project; with `known_head` also the end of the log in the same snapshot.
     pub async fn members(
         &self,
         project: &ProjectId,
-        after: &str,
-        limit: i64,
+        selection: &Selection<'_>,
         known_head: Option<Seq>,
         deadline: Instant,
     ) -> Result<Listed<Member>> {
+        listed!(self, known_head, deadline, conn => member::page(conn, project, selection))
+    }
+
+    /// How pages of projects, actors and groups would be read: PostgreSQL's plans, as text. Tests
+    /// hold them to indexes. Of a selection that knows no fields but the name.
+    pub async fn plans_by_name(
+        &self,
+        selection: &Selection<'_>,
+        deadline: Instant,
+    ) -> Result<[String; 3]> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let conn = reader.conn();
-        let listed = async {
-            let log = begin_snapshot(conn, known_head).await?;
-            let rows = member::page(conn, project, after, limit).await?;
-            end_snapshot(conn, known_head).await?;
-            Ok(Listed { rows, log })
+        let plans = async {
+            Ok([
+                project::plan(conn, selection).await?,
+                actor::plan(conn, selection).await?,
+                group::plan(conn, selection).await?,
+            ])
         };
-        let listed = listed.await;
-        reader.give_back(listed).await
+        let plans = plans.await;
+        reader.give_back(plans).await
     }
 }

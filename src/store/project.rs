@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use super::query::Stored::As;
+use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::name::{ActorName, ProjectId};
@@ -35,18 +37,14 @@ prepared!(
     concat!("select ", columns!(), " from projects where id = any({ids})")
 );
 
-prepared!(
-    Page(after: &'a str => Text, limit: i64 => BigInt) -> SqlRow,
-    concat!("select ", columns!(), " from projects where id > {after} and deleted_at is null \
-             order by id limit {limit}")
-);
-
-prepared!(
-    PageAmong(ids: Vec<&'a str> => Array<Text>, after: &'a str => Text, limit: i64 => BigInt)
-        -> SqlRow,
-    concat!("select ", columns!(), " from projects where id = any({ids}) and id > {after} \
-             and deleted_at is null order by id limit {limit}")
-);
+/// Where the fields that lists know are stored.
+const STORED: Columns = &[
+    ("name", As("('projects/' || id)")),
+    ("display_name", As("display_name")),
+    ("creator", As("creator")),
+    ("create_time", As("created_at")),
+    ("update_time", As("updated_at")),
+];
 
 prepared!(
     Insert(
@@ -99,22 +97,34 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, ids: &[&ProjectId]) -> Re
     Ok(rows.into_iter().map(project).collect())
 }
 
-/// Up to `limit` projects after an id, in the order of ids, without deleted ones; of some, or of
-/// all that there are.
+/// A page of projects, without deleted ones; of some, or of all that there are.
 pub(super) async fn page(
     conn: &mut AsyncPgConnection,
     among: Option<&[&ProjectId]>,
-    after: &str,
-    limit: i64,
+    selection: &Selection<'_>,
 ) -> Result<Vec<Project>> {
-    let rows: Vec<Row> = match among {
-        None => Page { after, limit, _of: PhantomData }.load(conn).await?,
-        Some(among) => {
-            let ids = among.iter().map(|id| id.as_str()).collect();
-            PageAmong { ids, after, limit, _of: PhantomData }.load(conn).await?
-        }
-    };
+    let rows: Vec<Row> = statement(among, selection).load(conn).await?;
     Ok(rows.into_iter().map(project).collect())
+}
+
+/// How a page of all projects would be read.
+pub(super) async fn plan(
+    conn: &mut AsyncPgConnection,
+    selection: &Selection<'_>,
+) -> Result<String> {
+    let lines: Vec<String> = statement(None, selection).explained().load(conn).await?;
+    Ok(lines.join("\n"))
+}
+
+fn statement(among: Option<&[&ProjectId]>, selection: &Selection<'_>) -> Statement<SqlRow> {
+    let text = concat!("select ", columns!(), " from projects where deleted_at is null");
+    let mut page = Statement::new(text);
+    if let Some(among) = among {
+        let ids = among.iter().map(|id| id.as_str().to_owned()).collect();
+        page.sql(" and id = any(").texts(ids).sql(")");
+    }
+    page.select(STORED, selection);
+    page.done()
 }
 
 impl Table for Project {
@@ -153,5 +163,19 @@ impl Table for Project {
         };
         assert_written(update.execute(conn).await?, rows.len());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::project::FIELDS;
+
+    #[test]
+    fn every_field_is_stored_and_nothing_else() {
+        let fields: Vec<_> = FIELDS.all.iter().map(|field| field.name).collect();
+        let stored: Vec<_> = STORED.iter().map(|(name, _)| *name).collect();
+
+        assert_eq!(fields, stored);
     }
 }

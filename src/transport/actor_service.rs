@@ -5,14 +5,14 @@ use tonic::{Request, Response};
 use super::auth::{admit, admit_write};
 use super::door::{Door, Reply, respond};
 use super::page_token::List;
-use super::paging::KeyPage;
+use super::paging::{Filled, FilteredPage, Sent};
 use super::people::{self, Outcome};
 use super::token;
 use crate::domain::error::not_found;
 use crate::domain::name::{ActorName, GroupName};
 use crate::domain::people::{
-    Actor, CreateActor, CreateGroup, DeleteActor, DeleteGroup, DisableActor, EnableActor, Group,
-    RevokeCredential, UpdateActor, UpdateGroup,
+    ACTOR_FIELDS, CreateActor, CreateGroup, DeleteActor, DeleteGroup, DisableActor, EnableActor,
+    GROUP_FIELDS, RevokeCredential, UpdateActor, UpdateGroup,
 };
 use crate::proto::{self, actor_service_server::ActorService};
 
@@ -54,14 +54,17 @@ impl ActorService for Actors {
         request: Request<proto::ListActorsRequest>,
     ) -> Reply<proto::ListActorsResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListActorsRequest { page_size: size, page_token } = request.into_inner();
+        let proto::ListActorsRequest { page_size, page_token, filter, order_by } =
+            request.into_inner();
         let list = List::of("ListActors", caller.name.as_str());
-        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
-        let (deadline, store) = (caller.deadline, &self.door.store);
-        let reading = store.actors(&asked.after, asked.limit, asked.known_head, deadline.0);
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &ACTOR_FIELDS, sent)?;
+        let (deadline, selection) = (caller.deadline, page.selection());
+        let reading = self.door.store.actors(&selection, page.known_head(), deadline.0);
         let listed = deadline.read(Box::pin(reading)).await?;
-        let name = |actor: &Actor| actor.name.to_string();
-        let (actors, next_page_token, cursor) = asked.page(listed, name, people::encode_actor);
+        let Filled { items: actors, next_page_token, cursor } =
+            page.filled(listed, people::encode_actor);
         Ok(Response::new(proto::ListActorsResponse { actors, next_page_token, cursor }))
     }
 
@@ -139,14 +142,17 @@ impl ActorService for Actors {
         request: Request<proto::ListGroupsRequest>,
     ) -> Reply<proto::ListGroupsResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListGroupsRequest { page_size: size, page_token } = request.into_inner();
+        let proto::ListGroupsRequest { page_size, page_token, filter, order_by } =
+            request.into_inner();
         let list = List::of("ListGroups", caller.name.as_str());
-        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
-        let (deadline, store) = (caller.deadline, &self.door.store);
-        let reading = store.groups(&asked.after, asked.limit, asked.known_head, deadline.0);
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &GROUP_FIELDS, sent)?;
+        let (deadline, selection) = (caller.deadline, page.selection());
+        let reading = self.door.store.groups(&selection, page.known_head(), deadline.0);
         let listed = deadline.read(Box::pin(reading)).await?;
-        let name = |group: &Group| group.name.to_string();
-        let (groups, next_page_token, cursor) = asked.page(listed, name, people::encode_group);
+        let Filled { items: groups, next_page_token, cursor } =
+            page.filled(listed, people::encode_group);
         Ok(Response::new(proto::ListGroupsResponse { groups, next_page_token, cursor }))
     }
 

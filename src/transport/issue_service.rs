@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
-use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
+use super::door::{Door, Reply, Written, expected, respond};
 use super::encode;
 use super::event_service::Events;
-use super::page_token::{List, place_key, place_of};
+use super::page_token::List;
+use super::paging::{Filled, FilteredPage, Sent};
 use super::relations::Outcome as Related;
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
@@ -19,11 +18,10 @@ use crate::domain::issue::{
     Issue, RESTORABLE, ReopenIssue, TransitionIssue, UndeleteIssue, UpdateIssue,
 };
 use crate::domain::name::{ActorName, IssueName, Principal, ProjectId};
-use crate::domain::query::{Filter, Order};
 use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation};
 use crate::ledger::Answer;
 use crate::proto::{self, issue_service_server::IssueService};
-use crate::store::{IssueList, Listed};
+use crate::store::IssueList;
 
 /// Keeps issues.
 #[derive(Debug)]
@@ -129,19 +127,18 @@ impl IssueService for Issues {
         let caller = admit(&self.door.access, &request).await?;
         let proto::ListIssuesRequest {
             parent,
-            page_size: size,
+            page_size,
             page_token,
             show_deleted,
             filter,
             order_by,
         } = request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
-        let size = page_size(size)?;
         let list = List::of("ListIssues", caller.name.as_str()).with(project.as_str());
-        let list = list.with([u8::from(show_deleted)]).with(&filter).with(&order_by);
-        let filter = Filter::parse(&filter, &FIELDS)?;
-        let order = Order::parse(&order_by, &FIELDS)?;
-        let after = list.key(&page_token)?.map(|key| place_of(&key, &order)).transpose()?;
+        let list = list.with([u8::from(show_deleted)]);
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &FIELDS, sent)?;
 
         let (store, deadline) = (&self.door.store, caller.deadline);
         self.door.live_project(&caller, &project).await?;
@@ -149,26 +146,12 @@ impl IssueService for Issues {
             true => Some(deadline.read(Box::pin(store.now(deadline.0))).await? - RESTORABLE),
             false => None,
         };
-        let known_head = after.is_none().then(|| self.door.hub.head().seq);
         let reader = caller.reader();
-        let asked = IssueList {
-            reader: &reader,
-            project: &project,
-            deleted_after,
-            filter: &filter,
-            order: &order,
-            after: after.as_ref(),
-            limit: i64::try_from(size + 1).unwrap_or(i64::MAX),
-        };
-        let reading = store.issues(&asked, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
-
-        let rows = rows.into_iter().map(|row| (encode::issue(&row), row)).collect();
-        let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
-        let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
-        let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
-        let cursor = log.map(end_cursor).unwrap_or_default();
+        let selection = page.selection();
+        let asked = IssueList { project: &project, deleted_after, reader: &reader, selection };
+        let reading = store.issues(&asked, page.known_head(), deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let Filled { items: issues, next_page_token, cursor } = page.filled(listed, encode::issue);
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }
 

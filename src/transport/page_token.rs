@@ -182,7 +182,7 @@ mod tests {
     }
 
     static FIELDS: Fields = Fields {
-        key: "number",
+        keys: &["number"],
         all: &[
             Field::new("number", Kind::Integer).sortable(),
             Field::new("title", Kind::Text).sortable(),

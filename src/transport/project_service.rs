@@ -2,24 +2,21 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, admit, admit_write};
-use super::decode::page_size;
-use super::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
+use super::door::{Door, Reply, Written, expected, respond};
 use super::encode;
-use super::page_token::{List, wrong};
-use super::paging::KeyPage;
+use super::page_token::List;
+use super::paging::{Filled, FilteredPage, Sent};
 use super::people::{self, Outcome};
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::name::{MemberName, ProjectId};
-use crate::domain::people::{CreateMember, DeleteMember, Member, Standing, UpdateMember};
-use crate::domain::project::{CreateProject, DeleteProject, Project, UpdateProject};
+use crate::domain::people::{CreateMember, DeleteMember, MEMBER_FIELDS, Standing, UpdateMember};
+use crate::domain::project::{CreateProject, DeleteProject, FIELDS, Project, UpdateProject};
 use crate::ledger::Answer;
 use crate::proto::{self, project_service_server::ProjectService};
-use crate::store::Listed;
 
 /// Keeps projects.
 #[derive(Debug)]
@@ -60,12 +57,6 @@ fn readable(standing: &Standing) -> Option<Vec<&ProjectId>> {
     (!standing.admin).then(|| standing.roles.keys().collect())
 }
 
-/// The id that a page token ends with.
-fn id_of(key: &[u8]) -> Result<ProjectId> {
-    let id = str::from_utf8(key).map_err(|_| wrong())?;
-    ProjectId::parse("page_token", id).map_err(|_| wrong())
-}
-
 #[tonic::async_trait]
 impl ProjectService for Projects {
     async fn create_project(
@@ -96,26 +87,20 @@ impl ProjectService for Projects {
         request: Request<proto::ListProjectsRequest>,
     ) -> Reply<proto::ListProjectsResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListProjectsRequest { page_size: size, page_token } = request.into_inner();
-        let size = page_size(size)?;
+        let proto::ListProjectsRequest { page_size, page_token, filter, order_by } =
+            request.into_inner();
         let list = List::of("ListProjects", caller.name.as_str());
-        let key = list.key(&page_token)?;
-        let after = key.map(|key| id_of(&key)).transpose()?;
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &FIELDS, sent)?;
 
-        let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let (deadline, after) = (caller.deadline, after.as_ref().map_or("", ProjectId::as_str));
+        let (deadline, selection) = (caller.deadline, page.selection());
         let among = readable(&caller.standing);
-        let among = among.as_deref();
-        let reading = self.door.store.projects(among, after, limit, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
-
-        let rows = rows.into_iter().map(|row| (encode::project(&row), row.id)).collect();
-        let (rows, more) = fit(rows, size, |(project, _)| project.encoded_len());
-        let last = rows.last().map(|(_, id)| id).filter(|_| more);
-        let next_page_token = last.map(|id| list.token(id.as_str().as_bytes())).unwrap_or_default();
-        let projects = rows.into_iter().map(|(project, _)| project).collect();
-        let cursor = log.map(end_cursor).unwrap_or_default();
+        let (among, known_head) = (among.as_deref(), page.known_head());
+        let reading = self.door.store.projects(among, &selection, known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let Filled { items: projects, next_page_token, cursor } =
+            page.filled(listed, encode::project);
         Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token, cursor }))
     }
 
@@ -176,23 +161,20 @@ impl ProjectService for Projects {
         request: Request<proto::ListMembersRequest>,
     ) -> Reply<proto::ListMembersResponse> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListMembersRequest { parent, page_size: size, page_token } =
+        let proto::ListMembersRequest { parent, page_size, page_token, filter, order_by } =
             request.into_inner();
         let project = ProjectId::parse_name("parent", &parent)?;
         let list = List::of("ListMembers", caller.name.as_str()).with(project.as_str());
-        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &MEMBER_FIELDS, sent)?;
         self.door.reader(&caller, "ListMembers", &project).await?;
-        let deadline = caller.deadline;
-        let reading = self.door.store.members(
-            &project,
-            &asked.after,
-            asked.limit,
-            asked.known_head,
-            deadline.0,
-        );
+        let (deadline, selection) = (caller.deadline, page.selection());
+        let known_head = page.known_head();
+        let reading = self.door.store.members(&project, &selection, known_head, deadline.0);
         let listed = deadline.read(Box::pin(reading)).await?;
-        let id = |member: &Member| member.name.id.to_string();
-        let (members, next_page_token, cursor) = asked.page(listed, id, people::encode_member);
+        let Filled { items: members, next_page_token, cursor } =
+            page.filled(listed, people::encode_member);
         Ok(Response::new(proto::ListMembersResponse { members, next_page_token, cursor }))
     }
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use prost_types::FieldMask;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
-use super::decode::{etag, page_size};
-use super::door::{Written, expected, fit, respond};
+use super::decode::etag;
+use super::door::{Written, expected, respond};
 use super::issue_service::Issues;
 use super::mask::paths;
-use super::page_token::{List, number_key, number_of};
+use super::page_token::List;
+use super::paging::{Filled, Page};
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Result, invalid, not_found, required};
 use crate::domain::name::{IssueName, ProjectId, ReferenceName, ReferenceParent};
@@ -206,24 +206,18 @@ impl Issues {
         request: Request<proto::ListReferencesRequest>,
     ) -> Result<Response<proto::ListReferencesResponse>> {
         let caller = admit(&self.door.access, &request).await?;
-        let proto::ListReferencesRequest { parent, page_size: size, page_token } =
-            request.into_inner();
+        let proto::ListReferencesRequest { parent, page_size, page_token } = request.into_inner();
         let parent = ReferenceParent::parse("parent", &parent)?;
-        let size = page_size(size)?;
         let list = List::of("ListReferences", caller.name.as_str()).with(parent.to_string());
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?.unwrap_or(0);
+        let page = Page::asked(&self.door, list, page_size, &page_token)?;
         self.readable(&caller, &parent).await?;
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let deadline = caller.deadline;
-        let reading = self.door.store.references(&parent, after, limit, deadline.0);
-        let rows = deadline.read(Box::pin(reading)).await?;
-        let rows = rows.iter().map(|row| (row.name.number, encode(row))).collect();
-        let (rows, more) = fit(rows, size, |(_, reference)| reference.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let references = rows.into_iter().map(|(_, reference)| reference).collect();
-        Ok(Response::new(proto::ListReferencesResponse { references, next_page_token }))
+        let (deadline, after) = (caller.deadline, page.after.unwrap_or(0));
+        let store = &self.door.store;
+        let reading = store.references(&parent, after, page.limit, page.known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let Filled { items: references, next_page_token, cursor } =
+            page.filled(listed, |row| row.name.number, |row| encode(&row));
+        Ok(Response::new(proto::ListReferencesResponse { references, next_page_token, cursor }))
     }
 
     pub(super) async fn reference_updated(

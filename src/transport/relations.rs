@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
+use uuid::Uuid;
 
 use super::auth::{Admitted, Caller};
-use super::decode::page_size;
-use super::door::{Written, expected, fit};
+use super::door::{Written, expected};
 use super::encode;
 use super::issue_service::Issues;
-use super::page_token::{List, wrong};
+use super::page_token::List;
+use super::paging::{Filled, Page};
 use crate::domain::access;
 use crate::domain::command::Verb;
 use crate::domain::error::{Result, not_found};
+use crate::domain::event::Seq;
 use crate::domain::name::IssueName;
 use crate::domain::relation::Relation;
 use crate::ledger::Answer;
 use crate::proto;
+use crate::store::Listed;
 
 /// What every write of a relation answers.
 pub(super) struct Outcome {
@@ -54,15 +56,21 @@ impl Issues {
         let (issue, _) = name.split_once("/relations/").unwrap_or((&name, ""));
         let issue = IssueName::parse("name", issue)?;
         self.door.visible_issue(caller, &issue).await?;
-        let all = self.relations(caller, &issue).await?;
+        let all = self.relations(caller, &issue, None).await?.rows;
         let found = all.iter().find(|relation| relation.name.to_string() == name);
         let gone = || proto::IssueRelation { name: name.clone(), ..Default::default() };
         Ok(found.map_or_else(gone, encode::relation))
     }
 
-    async fn relations(&self, caller: &Caller, name: &IssueName) -> Result<Vec<Relation>> {
+    async fn relations(
+        &self,
+        caller: &Caller,
+        name: &IssueName,
+        known_head: Option<Seq>,
+    ) -> Result<Listed<Relation>> {
         let deadline = caller.deadline;
-        deadline.read(Box::pin(self.door.store.relations(name, deadline.0))).await
+        let reading = self.door.store.relations(name, known_head, deadline.0);
+        deadline.read(Box::pin(reading)).await
     }
 
     /// The relations of an issue that the caller sees from both ends.
@@ -71,32 +79,28 @@ impl Issues {
         caller: &Caller,
         request: proto::ListIssueRelationsRequest,
     ) -> Result<proto::ListIssueRelationsResponse> {
-        let proto::ListIssueRelationsRequest { parent, page_size: size, page_token } = request;
+        let proto::ListIssueRelationsRequest { parent, page_size, page_token } = request;
         let name = IssueName::parse("parent", &parent)?;
-        let size = page_size(size)?;
         let list = List::of("ListIssueRelations", caller.name.as_str()).with(name.to_string());
-        let after = list.key(&page_token)?;
-        let after = after.map(|key| uuid::Uuid::from_slice(&key).map_err(|_| wrong()));
-        let after = after.transpose()?;
+        let page: Page<Uuid> = Page::asked(&self.door, list, page_size, &page_token)?;
 
         if !self.sees(caller, &name).await? {
             return Err(not_found(&name));
         }
         let mut seen = Vec::new();
         // An issue has few enough that all are read; later ones have greater uids.
-        for relation in self.relations(caller, &name).await? {
+        let Listed { rows, log } = self.relations(caller, &name, page.known_head).await?;
+        for relation in rows {
             let other =
                 if relation.target == name { &relation.name.issue } else { &relation.target };
-            let is_later = after.is_none_or(|after| relation.uid > after);
-            if is_later && seen.len() <= size && self.sees(caller, other).await? {
-                seen.push((relation.uid, encode::relation(&relation)));
+            let is_later = page.after.is_none_or(|after| relation.uid > after);
+            if is_later && seen.len() <= page.size && self.sees(caller, other).await? {
+                seen.push(relation);
             }
         }
-        let (page, more) = fit(seen, size, |(_, relation)| relation.encoded_len());
-        let last = page.last().map(|(uid, _)| *uid).filter(|_| more);
-        let next_page_token = last.map(|uid| list.token(uid.as_bytes())).unwrap_or_default();
-        let relations = page.into_iter().map(|(_, relation)| relation).collect();
-        Ok(proto::ListIssueRelationsResponse { relations, next_page_token })
+        let Filled { items: relations, next_page_token, cursor } =
+            page.filled(Listed { rows: seen, log }, |row| row.uid, |row| encode::relation(&row));
+        Ok(proto::ListIssueRelationsResponse { relations, next_page_token, cursor })
     }
 
     /// Whether the caller sees an issue that is there.

@@ -155,7 +155,7 @@ async fn projects_are_listed_by_id_without_deleted_ones() {
         potts::proto::DeleteProjectRequest { name: "projects/b".into(), ..Default::default() };
     app.projects().delete_project(delete).await.unwrap();
     let list = async |page_size, page_token| {
-        let request = ListProjectsRequest { page_size, page_token };
+        let request = ListProjectsRequest { page_size, page_token, ..Default::default() };
         app.projects().list_projects(request).await.unwrap().into_inner()
     };
 

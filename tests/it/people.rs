@@ -383,7 +383,7 @@ async fn lists_of_people_are_cut_into_pages() {
 
     let (mut actors, mut token) = (Vec::new(), String::new());
     loop {
-        let list = ListActorsRequest { page_size: 3, page_token: token };
+        let list = ListActorsRequest { page_size: 3, page_token: token, ..Default::default() };
         let page = app.actors().list_actors(list).await.unwrap().into_inner();
         assert_eq!(actors.is_empty(), !page.cursor.is_empty(), "the first page has the cursor");
         actors.extend(page.actors.into_iter().map(|actor| actor.name));

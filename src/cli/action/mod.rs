@@ -26,6 +26,7 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   potts action list ABC-12
   potts action list projects/abc --state ready --state running
+  potts action list projects/abc --filter 'priority <= 2 AND due_time:*' --order-by due_time
   potts action list projects/abc --assignee actors/ann --type deploy --limit 20 --json";
 const UPDATE_EXAMPLES: &str = "\
 Examples:

@@ -38,13 +38,19 @@ impl Get {
 pub struct List {
     /// An issue, by its key or name, or a project, such as projects/abc
     parent: String,
-    /// List only actions in this state; may be given several times
+    /// Only these, such as: priority <= 2 AND (state = READY OR due_time:*)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// In this order, such as: priority, due_time. By issue and number otherwise
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    order_by: String,
+    /// And only actions in this state; may be given several times
     #[arg(long, value_name = "STATE", value_parser = state)]
     state: Vec<proto::ActionState>,
-    /// List only actions that are assigned to this actor
+    /// And only actions that are assigned to this actor
     #[arg(long, value_name = "ACTOR", default_value = "", hide_default_value = true)]
     assignee: String,
-    /// List only actions of this type
+    /// And only actions of this type
     #[arg(long = "type", value_name = "ID", default_value = "", hide_default_value = true)]
     action_type: String,
     /// At most so many; all of them otherwise
@@ -55,16 +61,52 @@ pub struct List {
     json: bool,
 }
 
+/// The filter that all options say together.
+fn together(
+    filter: &str,
+    states: &[proto::ActionState],
+    assignee: &str,
+    action_type: &str,
+) -> String {
+    let given = |text: &str| !text.trim().is_empty();
+    let prefix = "ACTION_STATE_";
+    let state = |state: &proto::ActionState| {
+        let name = state.as_str_name();
+        format!("state = {}", name.strip_prefix(prefix).unwrap_or(name))
+    };
+    let states: Vec<String> = states.iter().map(state).collect();
+    // Of `OR` and `AND`, `OR` binds tighter; only what the caller wrote needs parentheses.
+    let parts = [
+        given(filter).then(|| format!("({filter})")),
+        (!states.is_empty()).then(|| states.join(" OR ")),
+        given(assignee).then(|| format!("assignee = {}", quoted(assignee))),
+        given(action_type).then(|| format!("action_type = {}", quoted(action_type))),
+    ];
+    match &parts {
+        [_, None, None, None] => filter.to_owned(),
+        parts => parts.iter().flatten().cloned().collect::<Vec<_>>().join(" AND "),
+    }
+}
+
+/// A value of a filter that means itself.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        quoted.extend(matches!(c, '"' | '\\' | '*').then_some('\\'));
+        quoted.push(c);
+    }
+    quoted + "\""
+}
+
 impl List {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { parent, state, assignee, action_type, limit, json } = self;
+        let List { parent, filter, order_by, state, assignee, action_type, limit, json } = self;
         let mut left = limit.unwrap_or(usize::MAX);
         let mut head = Some(show::HEAD);
         let mut request = proto::ListActionsRequest {
             parent,
-            states: state.into_iter().map(i32::from).collect(),
-            assignee,
-            action_type,
+            filter: together(&filter, &state, &assignee, &action_type),
+            order_by,
             ..proto::ListActionsRequest::default()
         };
         while left > 0 {
@@ -126,5 +168,28 @@ impl Attempts {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::FIELDS;
+    use crate::domain::query::Filter;
+
+    #[test]
+    fn options_make_one_filter() {
+        let two = [proto::ActionState::Ready, proto::ActionState::Running];
+
+        assert_eq!(together("", &[], "", ""), "");
+        assert_eq!(together("priority = 1", &[], "", ""), "priority = 1");
+        let all = together("number = 1 OR number = 2", &two, "actors/ann", "de\"ploy*");
+        assert_eq!(
+            all,
+            "(number = 1 OR number = 2) AND state = READY OR state = RUNNING \
+             AND assignee = \"actors/ann\" AND action_type = \"de\\\"ploy\\*\""
+        );
+        let parsed = |text: &str| Filter::parse(text, &FIELDS).unwrap();
+        assert!(matches!(parsed(&all), Filter::And(parts) if parts.len() == 4));
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::query::{Field, Fields, Found, Kind, Lookup};
 
 /// The fields, by their names in the contract. `store/issue_list.rs` says where each is stored.
 pub static FIELDS: Fields = Fields {
-    key: "number",
+    keys: &["number"],
     all: &[
         Field::new("number", Kind::Integer).sortable(),
         Field::new("title", Kind::Text).sortable(),

@@ -9,6 +9,7 @@ mod change;
 mod credential;
 mod group;
 mod hours;
+mod listing;
 mod member;
 mod nesting;
 mod standing;
@@ -26,6 +27,7 @@ pub use group::{
     UpdateGroup,
 };
 pub use hours::{Day, HOURS_MAX, Hours, check_hours};
+pub use listing::{ACTOR_FIELDS, GROUP_FIELDS, MEMBER_FIELDS};
 pub use member::{CreateMember, DeleteMember, Member, UpdateMember};
 pub use nesting::Nesting;
 pub use standing::{Role, Standing};

@@ -47,10 +47,14 @@ impl Field {
         Field { is_optional: true, ..self }
     }
 
-    /// Lists can be ordered by it. It is a text, a number, an instant or a truth value.
+    /// Lists can be ordered by it. It is a text, a number, an instant, a truth value, or an issue:
+    /// these go by their numbers, as a list is of one project.
     pub const fn sortable(self) -> Field {
         assert!(
-            matches!(self.kind, Kind::Text | Kind::Integer | Kind::Time | Kind::Boolean),
+            matches!(
+                self.kind,
+                Kind::Text | Kind::Integer | Kind::Time | Kind::Boolean | Kind::Issue
+            ),
             "only what has an order can be ordered by"
         );
         Field { is_sortable: true, ..self }
@@ -60,8 +64,8 @@ impl Field {
 /// All that the lists of a noun know.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields {
-    /// The field that tells rows of one parent apart: sortable, never absent. It ends every order.
-    pub key: &'static str,
+    /// The fields that tell rows of one parent apart: sortable, never absent. They end every order.
+    pub keys: &'static [&'static str],
     /// The fields, each once.
     pub all: &'static [Field],
 }

@@ -17,16 +17,15 @@ pub struct Sort {
     pub is_descending: bool,
 }
 
-/// An order in which no two rows are equal: it ends with the key. Rows without a field come last,
+/// An order in which no two rows are equal: it ends with the keys. Rows without a field come last,
 /// whichever way it goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order(Vec<Sort>);
 
 impl Order {
-    /// Reads `priority desc, update_time`. Empty means the order of the key.
+    /// Reads `priority desc, update_time`. Empty means the order of the keys.
     ///
-    /// The key that is not named goes the way of the field before it, so that one index serves
-    /// both.
+    /// A key that is not named goes the way of the field before it, so that one index serves both.
     pub fn parse(text: &str, fields: &Fields) -> Result<Order> {
         let mut sorts: Vec<Sort> = Vec::new();
         for part in text.split(',').filter(|_| !text.trim().is_empty()) {
@@ -36,14 +35,16 @@ impl Order {
             }
             sorts.push(sort);
         }
-        let key = fields.get(fields.key).expect("the key is one of the fields");
-        if !sorts.iter().any(|sort| sort.field.name == key.name) {
-            let is_descending = sorts.last().is_some_and(|last| last.is_descending);
-            sorts.push(Sort { field: key, is_descending });
+        for key in fields.keys {
+            let field = fields.get(key).expect("the keys are among the fields");
+            if !sorts.iter().any(|sort| sort.field.name == field.name) {
+                let is_descending = sorts.last().is_some_and(|last| last.is_descending);
+                sorts.push(Sort { field, is_descending });
+            }
         }
-        // Whatever follows the key decides nothing.
-        let end = sorts.iter().position(|sort| sort.field.name == key.name).unwrap_or_default();
-        sorts.truncate(end + 1);
+        // Whatever follows the last key decides nothing.
+        let is_key = |sort: &Sort| fields.keys.contains(&sort.field.name);
+        sorts.truncate(sorts.iter().rposition(is_key).map_or(0, |last| last + 1));
         Ok(Order(sorts))
     }
 
@@ -59,7 +60,8 @@ impl Order {
             Found::Integer(number) => Some(Scalar::Integer(number)),
             Found::Boolean(flag) => Some(Scalar::Boolean(flag)),
             Found::Time(at) => Some(Scalar::Time(at)),
-            Found::Absent | Found::Issue(_) | Found::Texts(_) | Found::Object(_) => None,
+            Found::Issue(name) => Some(Scalar::Integer(name.number)),
+            Found::Absent | Found::Texts(_) | Found::Object(_) => None,
         };
         Position(self.0.iter().map(value).collect())
     }
@@ -69,7 +71,7 @@ impl Order {
         let fits = |(sort, value): (&Sort, &Option<Scalar>)| match (sort.field.kind, value) {
             (_, None) => sort.field.is_optional,
             (Kind::Text, Some(Scalar::Text(text))) => !text.contains('\0'),
-            (Kind::Integer, Some(Scalar::Integer(_)))
+            (Kind::Integer | Kind::Issue, Some(Scalar::Integer(_)))
             | (Kind::Boolean, Some(Scalar::Boolean(_))) => true,
             (Kind::Time, Some(Scalar::Time(at))) => at.as_second() >= YEAR_0,
             (_, Some(_)) => false,

@@ -11,7 +11,7 @@ use super::*;
 const STATES: &[&str] = &["OPEN", "CLOSED"];
 
 static FIELDS: Fields = Fields {
-    key: "number",
+    keys: &["number"],
     all: &[
         Field::new("number", Kind::Integer).sortable(),
         Field::new("title", Kind::Text).sortable(),
@@ -271,6 +271,29 @@ fn an_order_ends_with_the_key() {
         [("title", false), ("due_time", true), ("number", true)]
     );
     assert_eq!(names(&order("title asc,number,due_time")), [("title", false), ("number", false)]);
+}
+
+#[test]
+fn an_order_ends_with_all_keys_of_a_noun_that_has_several() {
+    static FIELDS: Fields = Fields {
+        keys: &["issue", "number"],
+        all: &[
+            Field::new("issue", Kind::Issue).sortable(),
+            Field::new("number", Kind::Integer).sortable(),
+            Field::new("title", Kind::Text).sortable(),
+        ],
+    };
+    let order = |text| Order::parse(text, &FIELDS).unwrap();
+
+    assert_eq!(names(&order("")), [("issue", false), ("number", false)]);
+    assert_eq!(names(&order("number desc")), [("number", true), ("issue", true)]);
+    assert_eq!(
+        names(&order("number, title desc")),
+        [("number", false), ("title", true), ("issue", true)]
+    );
+    // What follows both keys decides nothing.
+    let both = [("issue", true), ("number", false)];
+    assert_eq!(names(&order("issue desc, number, title")), both);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod attempt;
 mod draw;
 mod due;
 mod gate;
+mod list;
 mod place;
 mod read;
 mod row;
@@ -20,7 +21,8 @@ use uuid::Uuid;
 pub(super) use asks::find as find_asked;
 pub(super) use draw::draw;
 pub use due::{Ended, GatePlace};
-pub use read::{ActionFilter, ActionKey, ActionQuery, ActionsOf};
+pub use list::{ActionList, ActionsOf};
+pub use read::Attempts;
 use row::{Locked, Row};
 
 use super::error::Result;

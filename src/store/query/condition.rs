@@ -53,6 +53,7 @@ impl<Row> Statement<Row> {
         let Test { field, keys, check } = test;
         match stored(columns, field) {
             Stored::Words(words) => self.test_of_words(words, check),
+            Stored::Issue(project, number) => self.test_of_issue(project, number, check),
             Stored::As(sql) if keys.is_empty() => self.test_of_field(sql, field.kind, check),
             Stored::As(sql) => self.test_inside(Inside { sql, keys }, check),
         }
@@ -63,8 +64,12 @@ impl<Row> Statement<Row> {
         words: &[(&str, &'static str)],
         check: &Check,
     ) -> &mut Statement<Row> {
-        let is_it = |word: &str| *check == Check::Is(Compare::Equal, Scalar::Text(word.to_owned()));
-        let condition = words.iter().find(|(word, _)| is_it(word));
+        let asked = match check {
+            Check::Absent => Some(""),
+            Check::Is(Compare::Equal, Scalar::Text(word)) => Some(word.as_str()),
+            Check::Is(..) | Check::Begins(_) | Check::Contains(_) | Check::Has(_) => None,
+        };
+        let condition = words.iter().find(|(word, _)| asked == Some(*word));
         self.sql(condition.map_or("false", |(_, condition)| condition))
     }
 
@@ -73,8 +78,6 @@ impl<Row> Statement<Row> {
             Check::Absent if kind == Kind::TextList => {
                 self.sql("cardinality(").sql(sql).sql(") = 0")
             }
-            // Of a row `is null` asks whether all of it is.
-            Check::Absent if kind == Kind::Issue => self.sql("not ").sql(sql).sql(" is not null"),
             Check::Absent => self.sql(sql).sql(" is null"),
             // Equality needs no collation, and with one no index would serve it.
             Check::Is(Compare::Equal, value) => self.sql(sql).sql(" = ").scalar(value),
@@ -90,6 +93,19 @@ impl<Row> Statement<Row> {
                 lower.text(part).sql(") > 0")
             }
             Check::Has(value) => self.sql(sql).sql(" @> ").piece(Piece::Texts(texts(value))),
+        }
+    }
+
+    fn test_of_issue(&mut self, project: &str, number: &str, check: &Check) -> &mut Statement<Row> {
+        match check {
+            Check::Is(Compare::Equal, issue) => {
+                let row = self.sql("(").sql(project).sql(", ").sql(number);
+                row.sql(") = ").scalar(issue)
+            }
+            Check::Absent => self.sql(number).sql(" is null"),
+            Check::Is(..) | Check::Begins(_) | Check::Contains(_) | Check::Has(_) => {
+                self.sql("false")
+            }
         }
     }
 

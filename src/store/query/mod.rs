@@ -25,7 +25,7 @@ use jiff::Timestamp;
 
 use super::time;
 use crate::domain::name::IssueName;
-use crate::domain::query::{Field, Scalar};
+use crate::domain::query::{Field, Filter, Order, Position, Scalar};
 
 /// Where the fields of a noun are stored, by their names in the contract.
 pub(super) type Columns = &'static [(&'static str, Stored)];
@@ -34,12 +34,28 @@ pub(super) type Columns = &'static [(&'static str, Stored)];
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stored {
     /// An expression of the type that the field's kind has: `text`, also for an enum, an integer
-    /// type, `boolean`, `timestamptz`, `text[]` or `jsonb`; for an issue the row of the project's
-    /// id and its number. It is null where an optional field is absent, and never null otherwise.
+    /// type, `boolean`, `timestamptz`, `text[]` or `jsonb`. It is null where an optional field is
+    /// absent, and never null otherwise.
     As(&'static str),
+    /// An issue: the id of its project, and its number, which is null where the field is absent.
+    Issue(&'static str, &'static str),
     /// The words of an enum that follow from something else, each with the condition that it stands
-    /// for, which is never null. An index can serve that, and none would serve a `case`.
+    /// for, which is never null; the empty word is the field being absent. An index can serve that,
+    /// and none would serve a `case`.
     Words(&'static [(&'static str, &'static str)]),
+}
+
+/// What somebody asks a list for: which rows, in which order, from where on.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// Which.
+    pub filter: &'a Filter,
+    /// In which order.
+    pub order: &'a Order,
+    /// After which place; none is from the first.
+    pub after: Option<&'a Position>,
+    /// How many at most.
+    pub limit: i64,
 }
 
 fn stored(columns: Columns, field: &Field) -> Stored {
@@ -73,6 +89,13 @@ impl<Row> Statement<Row> {
     pub fn new(text: &str) -> Statement<Row> {
         let pieces = vec![Piece::Sql(text.to_owned())];
         Statement { pieces, tests: 0, is_kept: false, _rows: PhantomData }
+    }
+
+    /// Adds all that was asked, behind a condition: more conditions, the order and the limit.
+    pub fn select(&mut self, columns: Columns, asked: &Selection<'_>) -> &mut Statement<Row> {
+        let Selection { filter, order, after, limit } = *asked;
+        self.sql(" and ").filter(columns, filter).after(columns, order, after);
+        self.order(columns, order).sql(" limit ").integer(limit)
     }
 
     /// Adds text of ours.

@@ -92,9 +92,11 @@ impl<Row> Statement<Row> {
     }
 
     fn key(&mut self, columns: Columns, sort: &Sort) -> &mut Statement<Row> {
-        if let Stored::As(sql) = stored(columns, sort.field) {
-            self.sql(sql);
-        }
+        match stored(columns, sort.field) {
+            Stored::As(sql) | Stored::Issue(_, sql) => self.sql(sql),
+            // By words nothing is ordered.
+            Stored::Words(_) => self,
+        };
         self.sql(if sort.field.kind == Kind::Text { " collate \"C\"" } else { "" })
     }
 }

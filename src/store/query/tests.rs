@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::query::{Fields, Filter, Kind, Order};
 
 static FIELDS: Fields = Fields {
-    key: "number",
+    keys: &["number"],
     all: &[
         Field::new("number", Kind::Integer).sortable(),
         Field::new("title", Kind::Text).sortable(),

@@ -7,13 +7,13 @@ use super::mask;
 use crate::domain::action::{
     ActionError, AddAction, AssignAction, CancelAction, ClaimAction, CompleteAction, Dependency,
     DependsOn, FailAction, HeartbeatAction, ReleaseAction, RepeatAction, Satisfy, SkipAction,
-    StartAction, State, UpdateAction,
+    StartAction, UpdateAction,
 };
 use crate::domain::error::{Error, Result, invalid, required, too_large};
 use crate::domain::name::{ActionName, ActorName, Id, IssueName, ProjectId};
 use crate::domain::value::{check_fields, check_text};
 use crate::proto::{self, well_known};
-use crate::store::{ActionFilter, ActionsOf};
+use crate::store::ActionsOf;
 use crate::transport::mask::time;
 
 /// A reason is a remark; more is a comment.
@@ -309,35 +309,6 @@ pub fn parent(name: &str) -> Result<ActionsOf> {
     IssueName::parse("parent", name).map(ActionsOf::Issue)
 }
 
-/// Which of them.
-pub fn filter(states: &[i32], assignee: &str, action_type: String) -> Result<ActionFilter> {
-    let one = |(n, &number): (usize, &i32)| {
-        let unknown = || invalid(format!("states[{n}]"), format!("{number} is no state"));
-        let sent = proto::ActionState::try_from(number).map_err(|_| unknown())?;
-        state(sent).ok_or_else(unknown)
-    };
-    Ok(ActionFilter {
-        states: states.iter().enumerate().map(one).collect::<Result<BTreeSet<State>>>()?,
-        assignee: actor("assignee", assignee)?,
-        action_type: self::action_type("action_type", action_type)?,
-    })
-}
-
-fn state(sent: proto::ActionState) -> Option<State> {
-    Some(match sent {
-        proto::ActionState::Unspecified => return None,
-        proto::ActionState::Pending => State::Pending,
-        proto::ActionState::Ready => State::Ready,
-        proto::ActionState::Claimed => State::Claimed,
-        proto::ActionState::Running => State::Running,
-        proto::ActionState::Panicked => State::Panicked,
-        proto::ActionState::Succeeded => State::Succeeded,
-        proto::ActionState::Failed => State::Failed,
-        proto::ActionState::Skipped => State::Skipped,
-        proto::ActionState::Cancelled => State::Cancelled,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,7 +366,5 @@ mod tests {
         assert!(matches!(parent("projects/abc").unwrap(), ActionsOf::Project(_)));
         assert!(matches!(parent("ABC-1").unwrap(), ActionsOf::Issue(_)));
         assert!(parent("").is_err() && parent("abc").is_err());
-        assert!(filter(&[0], "", String::new()).is_err());
-        assert!(filter(&[99], "", String::new()).is_err());
     }
 }

@@ -1,19 +1,16 @@
 //! Reading actions and attempts. Who may not see the issue is told that there is no such action.
 
-use prost::Message as _;
-
 use super::{Actions, decode, encode};
 use crate::domain::access::check_reader;
-use crate::domain::action::Action;
+use crate::domain::action::{Action, FIELDS};
 use crate::domain::error::{Error, Result, not_found};
 use crate::domain::issue::Issue;
 use crate::domain::name::{ActionName, AttemptName, IssueName};
 use crate::proto;
-use crate::store::{ActionKey, ActionQuery, ActionsOf, Listed};
+use crate::store::{ActionList, ActionsOf, Attempts, Listed};
 use crate::transport::auth::Caller;
-use crate::transport::decode::page_size;
-use crate::transport::door::{end_cursor, fit};
-use crate::transport::page_token::{List, number_key, number_of, wrong};
+use crate::transport::page_token::List;
+use crate::transport::paging::{Filled, FilteredPage, Page, Sent};
 
 impl Actions {
     /// An action of an issue that is there, if the caller may see that.
@@ -74,15 +71,17 @@ impl Actions {
         caller: &Caller,
         request: proto::ListActionsRequest,
     ) -> Result<proto::ListActionsResponse> {
-        let said = proto::ListActionsRequest { page_token: String::new(), page_size: 0, ..request };
-        let list = List::of("ListActions", caller.name.as_str()).with(said.encode_to_vec());
-        let size = page_size(request.page_size)?;
-        let after = list.key(&request.page_token)?.map(|key| action_key(&key)).transpose()?;
-        let proto::ListActionsRequest { parent, states, assignee, action_type, .. } = said;
+        let proto::ListActionsRequest { parent, page_size, page_token, filter, order_by } = request;
         let of = decode::parent(&parent)?;
-        let filter = decode::filter(&states, &assignee, action_type)?;
+        let of_what = match &of {
+            ActionsOf::Project(project) => project.to_string(),
+            ActionsOf::Issue(issue) => issue.to_string(),
+        };
+        let list = List::of("ListActions", caller.name.as_str()).with(of_what);
+        let sent =
+            Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
+        let page = FilteredPage::asked(&self.door, list, &FIELDS, sent)?;
 
-        let (store, deadline) = (&self.door.store, caller.deadline);
         match &of {
             ActionsOf::Project(project) => {
                 check_reader(&caller.standing, project)?;
@@ -92,21 +91,12 @@ impl Actions {
                 self.issue(caller, name).await?.ok_or_else(|| not_found(name))?;
             }
         }
-        let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let query = ActionQuery { of, filter, reader: &caller.standing, after, limit };
-        let reading = store.list_actions(query, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
-
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| (ActionKey::of(&row.name), encode::action(row, &caller.name)))
-            .collect();
-        let (rows, more) = fit(rows, size, |(_, action)| action.encoded_len());
-        let last = rows.last().map(|(key, _)| *key).filter(|_| more);
-        let next_page_token = last.map(|key| list.token(&key_bytes(key))).unwrap_or_default();
-        let actions = rows.into_iter().map(|(_, action)| action).collect();
-        let cursor = log.map(end_cursor).unwrap_or_default();
+        let (store, deadline) = (&self.door.store, caller.deadline);
+        let asked = ActionList { of: &of, reader: &caller.reader(), selection: page.selection() };
+        let reading = store.actions(&asked, page.known_head(), deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let Filled { items: actions, next_page_token, cursor } =
+            page.filled(listed, |row| encode::action(row, &caller.name));
         Ok(proto::ListActionsResponse { actions, next_page_token, cursor })
     }
 
@@ -116,54 +106,26 @@ impl Actions {
         caller: &Caller,
         request: proto::ListAttemptsRequest,
     ) -> Result<proto::ListAttemptsResponse> {
-        let proto::ListAttemptsRequest { parent, page_size: size, page_token } = request;
+        let proto::ListAttemptsRequest { parent, page_size, page_token } = request;
         let name = ActionName::parse("parent", &parent)?;
-        let size = page_size(size)?;
         let list = List::of("ListAttempts", caller.name.as_str()).with(name.to_string());
-        let after = list.key(&page_token)?.map(|key| number_of(&key)).transpose()?;
+        let page: Page<i64> = Page::asked(&self.door, list, page_size, &page_token)?;
 
-        let action = self.seen(caller, &name).await?;
+        self.issue(caller, &name.issue).await?.ok_or_else(|| not_found(&name))?;
         let (store, deadline) = (&self.door.store, caller.deadline);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let reading = store.attempts(&name, after.unwrap_or(0), limit, deadline.0);
-        let ended = deadline.read(Box::pin(reading)).await?;
+        let (after, limit) = (page.after.unwrap_or(0), page.limit);
+        let reading = store.attempts(&name, after, limit, page.known_head, deadline.0);
+        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
+        let tried = rows.into_iter().next();
+        let (action, ended) = tried
+            .and_then(|Attempts { action, ended }| Some((action?, ended)))
+            .ok_or_else(|| not_found(&name))?;
 
-        let mut rows: Vec<_> =
-            ended.iter().map(|row| (row.name.number, encode::attempt(row))).collect();
-        if rows.len() <= size {
-            // One that has ended since the action was read is among those that have.
-            let known = rows.iter().any(|(number, _)| *number == action.attempt);
-            let open = encode::open_attempt(&action).filter(|_| !known);
-            rows.extend(open.map(|attempt| (action.attempt, attempt)));
-        }
-        let (rows, more) = fit(rows, size, |(_, row)| row.encoded_len());
-        let last = rows.last().map(|(number, _)| *number).filter(|_| more);
-        let next_page_token =
-            last.map(|number| list.token(&number_key(number))).unwrap_or_default();
-        let attempts = rows.into_iter().map(|(_, attempt)| attempt).collect();
-        Ok(proto::ListAttemptsResponse { attempts, next_page_token })
-    }
-}
-
-/// The key of a page token: the number of the issue, and that of the action.
-fn key_bytes(key: ActionKey) -> Vec<u8> {
-    [number_key(key.issue), number_key(key.action)].concat()
-}
-
-fn action_key(key: &[u8]) -> Result<ActionKey> {
-    let (issue, action) = key.split_at_checked(8).ok_or_else(wrong)?;
-    Ok(ActionKey { issue: number_of(issue)?, action: number_of(action)? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_pages_read_back() {
-        let key = ActionKey { issue: 7, action: i64::MAX };
-
-        assert_eq!(action_key(&key_bytes(key)).unwrap(), key);
-        assert!(action_key(&[0; 7]).is_err() && action_key(&[0; 15]).is_err());
+        let ended = ended.iter().map(|row| (row.name.number, encode::attempt(row)));
+        let open = encode::open_attempt(&action).filter(|_| action.attempt > after);
+        let rows = ended.chain(open.map(|attempt| (action.attempt, attempt))).collect();
+        let Filled { items: attempts, next_page_token, cursor } =
+            page.filled(Listed { rows, log }, |(number, _)| *number, |(_, attempt)| attempt);
+        Ok(proto::ListAttemptsResponse { attempts, next_page_token, cursor })
     }
 }

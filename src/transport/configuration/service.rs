@@ -12,13 +12,14 @@ use crate::domain::configuration::{
     DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow, built_in,
 };
 use crate::domain::error::{Error, Result, not_found};
-use crate::domain::name::{ConfigurationName, Id, ProjectId};
+use crate::domain::name::{ConfigurationName, ProjectId};
 use crate::ledger::Answer;
 use crate::proto::{self, workflow_service_server::WorkflowService};
+use crate::store::Listed;
 use crate::transport::auth::{Admitted, Caller, admit, admit_write};
-use crate::transport::decode::page_size;
-use crate::transport::door::{Door, Reply, Written, end_cursor, expected, fit, respond};
-use crate::transport::page_token::{List, wrong};
+use crate::transport::door::{Door, Reply, Written, expected, respond};
+use crate::transport::page_token::List;
+use crate::transport::paging::{Filled, Page};
 
 /// Keeps configuration.
 #[derive(Debug)]
@@ -32,13 +33,6 @@ struct Outcome<T> {
     changed: bool,
     cursor: String,
     replayed: bool,
-}
-
-/// A page of configuration.
-struct Page<T> {
-    items: Vec<T>,
-    next_page_token: String,
-    cursor: String,
 }
 
 fn other_kind() -> Error {
@@ -106,44 +100,30 @@ impl Configurations {
         parent: &str,
         size: i32,
         page_token: &str,
-    ) -> Result<Page<T>> {
+    ) -> Result<Filled<T>> {
         let project = ProjectId::parse_name("parent", parent)?;
-        let size = page_size(size)?;
         let list = List::of("ListConfigurations", caller.name.as_str());
         let list = list.with(project.as_str()).with(T::KIND.collection());
-        let after = list.key(page_token)?.map(|key| id_of(&key)).transpose()?;
+        let page: Page<String> = Page::asked(&self.door, list, size, page_token)?;
         self.door.live_project(caller, &project).await?;
 
-        let known_head = after.is_none().then(|| self.door.hub.head().seq);
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let (deadline, after) = (caller.deadline, after.as_ref().map_or("", Id::as_str));
+        let (limit, known_head) = (page.limit, page.known_head);
+        let (deadline, after) = (caller.deadline, page.after.as_deref().unwrap_or_default());
         let store = &self.door.store;
         let reading = store.configurations(&project, T::KIND, after, limit, known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
 
         // No id is both: what is built in cannot be created.
         let built_in = built_in::configurations(&project, T::KIND);
         let built_in = built_in.filter(|known| known.name.id.as_str() > after);
-        let own = listed.rows.into_iter().map(Arc::new);
+        let own = rows.into_iter().map(Arc::new);
         let mut all: Vec<_> = own.chain(built_in).collect();
         all.sort_by(|a, b| a.name.id.cmp(&b.name.id));
-        let encode = |one: Arc<Configuration>| Some((configuration(&one)?, one));
-        let all = all.into_iter().filter_map(encode).collect();
-        let (all, more) = fit(all, size, |(sent, _): &(T, _)| sent.encoded_len());
-        let last = all.last().map(|(_, one)| one.name.id.clone()).filter(|_| more);
-        let token = last.map(|id| list.token(id.as_str().as_bytes()));
-        Ok(Page {
-            items: all.into_iter().map(|(sent, _)| sent).collect(),
-            next_page_token: token.unwrap_or_default(),
-            cursor: listed.log.map(end_cursor).unwrap_or_default(),
-        })
+        let encode =
+            |one: &Arc<Configuration>| Some((one.name.id.to_string(), configuration(one)?));
+        let rows: Vec<(String, T)> = all.iter().filter_map(encode).collect();
+        Ok(page.filled(Listed { rows, log }, |(id, _)| id.clone(), |(_, sent)| sent))
     }
-}
-
-/// The id that a page token ends with.
-fn id_of(key: &[u8]) -> Result<Id> {
-    let id = str::from_utf8(key).map_err(|_| wrong())?;
-    Id::parse("page_token", id).map_err(|_| wrong())
 }
 
 /// Carries a write out and answers it.
@@ -198,7 +178,7 @@ macro_rules! methods {
             ) -> Reply<proto::$list_response> {
                 let caller = admit(&self.door.access, &request).await?;
                 let proto::$list_request { parent, page_size, page_token } = request.into_inner();
-                let Page { items: $all, next_page_token, cursor } =
+                let Filled { items: $all, next_page_token, cursor } =
                     self.list(&caller, &parent, page_size, &page_token).await?;
                 Ok(Response::new(proto::$list_response { $all, next_page_token, cursor }))
             }

@@ -148,6 +148,12 @@ fn kept_project_cases() -> Vec<Case> {
             GetProjectRequest { name: text("projects/gone") };
 
         list_projects FIELD_INVALID, "page_size", ask!(ListProjectsRequest { page_size: -1 });
+        list_projects FIELD_INVALID, "order_by",
+            ask!(ListProjectsRequest { order_by: text("creator") });
+        list_projects FIELD_TOO_LARGE, "filter",
+            ask!(ListProjectsRequest { filter: " ".repeat(2049) });
+        list_projects FILTER_INVALID, "filter",
+            ask!(ListProjectsRequest { filter: text("light") });
         list_projects PAGE_TOKEN_INVALID, "page_token",
             ask!(ListProjectsRequest { page_token: text("x") });
 

@@ -96,6 +96,12 @@ fn kept_actor_cases() -> Vec<Case> {
         get_actor RESOURCE_NOT_FOUND, NOBODY, GetActorRequest { name: text("actors/none") };
 
         list_actors FIELD_INVALID, "page_size", ask!(ListActorsRequest { page_size: -1 });
+        list_actors FIELD_INVALID, "order_by",
+            ask!(ListActorsRequest { order_by: text("creator") });
+        list_actors FIELD_TOO_LARGE, "filter",
+            ask!(ListActorsRequest { filter: " ".repeat(2049) });
+        list_actors FILTER_INVALID, "filter",
+            ask!(ListActorsRequest { filter: text("light") });
         list_actors PAGE_TOKEN_INVALID, "page_token",
             ask!(ListActorsRequest { page_token: text("x") });
 
@@ -207,6 +213,12 @@ fn kept_group_cases() -> Vec<Case> {
         get_group RESOURCE_NOT_FOUND, NO_GROUP, GetGroupRequest { name: text("groups/none") };
 
         list_groups FIELD_INVALID, "page_size", ask!(ListGroupsRequest { page_size: -1 });
+        list_groups FIELD_INVALID, "order_by",
+            ask!(ListGroupsRequest { order_by: text("creator") });
+        list_groups FIELD_TOO_LARGE, "filter",
+            ask!(ListGroupsRequest { filter: " ".repeat(2049) });
+        list_groups FILTER_INVALID, "filter",
+            ask!(ListGroupsRequest { filter: text("light") });
         list_groups PAGE_TOKEN_INVALID, "page_token",
             ask!(ListGroupsRequest { page_token: text("x") });
 
@@ -287,6 +299,12 @@ pub fn member_cases() -> Vec<Case> {
         list_members FIELD_REQUIRED, "parent", ask!(ListMembersRequest {});
         list_members FIELD_INVALID, "page_size",
             ask!(ListMembersRequest { parent: text("projects/abc"), page_size: -1 });
+        list_members FIELD_INVALID, "order_by",
+            ask!(ListMembersRequest { parent: text("projects/abc"), order_by: text("creator") });
+        list_members FIELD_TOO_LARGE, "filter",
+            ask!(ListMembersRequest { parent: text("projects/abc"), filter: " ".repeat(2049) });
+        list_members FILTER_INVALID, "filter",
+            ask!(ListMembersRequest { parent: text("projects/abc"), filter: text("light") });
         list_members PAGE_TOKEN_INVALID, "page_token",
             ask!(ListMembersRequest { parent: text("projects/abc"), page_token: text("x") });
         list_members RESOURCE_NOT_FOUND, "potts.v1.Project projects/gone",

@@ -142,6 +142,8 @@ fn reference_cases() -> Vec<Case> {
 
         list_references FIELD_REQUIRED, "parent", ask!(ListReferencesRequest {});
         list_references FIELD_INVALID, "parent", ask!(ListReferencesRequest { parent: text("x") });
+        list_references FIELD_INVALID, "page_size",
+            ask!(ListReferencesRequest { parent: text("ABC-1"), page_size: -1 });
         list_references PAGE_TOKEN_INVALID, "page_token",
             ask!(ListReferencesRequest { parent: text("ABC-1"), page_token: text("x") });
         list_references RESOURCE_NOT_FOUND, NO_ISSUE,

@@ -168,10 +168,14 @@ fn read_cases() -> Vec<Case> {
 
         list_actions FIELD_REQUIRED, "parent", ask!(ListActionsRequest {});
         list_actions FIELD_INVALID, "parent", ask!(ListActionsRequest { parent: text("work") });
-        list_actions FIELD_INVALID, "states[0]",
-            ask!(ListActionsRequest { parent: text("WORK-1"), states: vec![99] });
         list_actions FIELD_INVALID, "page_size",
             ask!(ListActionsRequest { parent: text("WORK-1"), page_size: -1 });
+        list_actions FIELD_INVALID, "order_by",
+            ask!(ListActionsRequest { parent: text("WORK-1"), order_by: text("creator") });
+        list_actions FIELD_TOO_LARGE, "filter",
+            ask!(ListActionsRequest { parent: text("WORK-1"), filter: " ".repeat(2049) });
+        list_actions FILTER_INVALID, "filter",
+            ask!(ListActionsRequest { parent: text("WORK-1"), filter: text("light") });
         list_actions PAGE_TOKEN_INVALID, "page_token",
             ask!(ListActionsRequest { parent: text("WORK-1"), page_token: text("x") });
         list_actions RESOURCE_NOT_FOUND, "potts.v1.Issue projects/work/issues/9",

@@ -1,9 +1,9 @@
 //! Lists of actions and attempts.
 
 use potts::proto::{
-    ActionState, AssignActionRequest, ClaimNextActionsRequest, DeleteIssueRequest,
-    ListActionsRequest, ListActionsResponse, ListAttemptsRequest, RepeatActionRequest,
-    StartActionRequest, UpdateActionRequest,
+    AssignActionRequest, ClaimNextActionsRequest, DeleteIssueRequest, ListActionsRequest,
+    ListActionsResponse, ListAttemptsRequest, RepeatActionRequest, StartActionRequest,
+    UpdateActionRequest,
 };
 use prost_types::FieldMask;
 use tonic::Code;
@@ -52,7 +52,7 @@ async fn actions_are_listed_by_issue_and_number_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_take_states_assignees_and_types() {
+async fn filters_take_states_assignees_and_types() {
     let app = TestApp::with_issues(1).await;
     app.hand("ann", "PERSON", "WORKER").await;
     let (root, held) = (app.root(), named(1, 1));
@@ -66,22 +66,24 @@ async fn lists_take_states_assignees_and_types() {
     app.action_of(1, hers).await;
     root.claim(&held).await.unwrap();
     root.do_it(&named(1, 2)).await;
-    let states = |states: &[ActionState]| ListActionsRequest {
-        states: states.iter().map(|&state| state.into()).collect(),
-        ..of("projects/abc")
+    let listed = async |parent: &str, filter: &str| {
+        let filter = filter.to_owned();
+        names(&root, ListActionsRequest { filter, ..of(parent) }).await
     };
-    let assignee = |name: &str| ListActionsRequest { assignee: name.into(), ..of("ABC-1") };
-    let kind = |id: &str| ListActionsRequest { action_type: id.into(), ..of("ABC-1") };
+    let none = Vec::<String>::new();
 
-    assert_eq!(names(&root, states(&[ActionState::Claimed])).await, [held]);
-    assert_eq!(names(&root, states(&[ActionState::Succeeded])).await, [named(1, 2)]);
-    let two = states(&[ActionState::Ready, ActionState::Succeeded]);
-    assert_eq!(names(&root, two).await, [named(1, 2), named(1, 3)]);
-    assert_eq!(names(&root, states(&[ActionState::Running])).await, Vec::<String>::new());
-    assert_eq!(names(&root, assignee("actors/ann")).await, [named(1, 3)]);
-    assert_eq!(names(&root, assignee("actors/ben")).await, Vec::<String>::new());
-    assert_eq!(names(&root, kind("take-action")).await.len(), 3);
-    assert_eq!(names(&root, kind("deploy")).await, Vec::<String>::new());
+    assert_eq!(listed("projects/abc", "state = CLAIMED").await, [held.clone()]);
+    assert_eq!(listed("projects/abc", "holder = \"actors/root\"").await, [held]);
+    assert_eq!(listed("projects/abc", "state = SUCCEEDED").await, [named(1, 2)]);
+    let two = listed("projects/abc", "state = READY OR state = SUCCEEDED").await;
+    assert_eq!(two, [named(1, 2), named(1, 3)]);
+    assert_eq!(listed("projects/abc", "state = RUNNING").await, none);
+    assert_eq!(listed("ABC-1", "assignee = \"actors/ann\"").await, [named(1, 3)]);
+    assert_eq!(listed("ABC-1", "assignee = null AND end_time = null").await, [named(1, 1)]);
+    assert_eq!(listed("ABC-1", "assignee = \"actors/ben\"").await, none);
+    assert_eq!(listed("ABC-1", "action_type = take-action").await.len(), 3);
+    assert_eq!(listed("ABC-1", "action_type = deploy").await, none);
+    assert_eq!(listed("projects/abc", "issue = ABC-1").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
