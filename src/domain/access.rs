@@ -129,6 +129,7 @@ pub const TABLE: &[(&str, Least)] = &[
     ("UpdateGroup", Least::Installation),
     ("DeleteGroup", Least::Installation),
     ("CreateCredential", Least::Installation),
+    ("ListCredentials", Least::Installation),
     ("RevokeCredential", Least::Installation),
     ("CreateMember", Least::Role(Role::Admin)),
     ("GetMember", Least::Role(Role::Viewer)),
@@ -139,6 +140,9 @@ pub const TABLE: &[(&str, Least)] = &[
 
 /// What the service does by itself. No RPC asks for these, and nobody else may.
 pub const INTERNAL: &[&str] = &["ExpireLeases", "ReleaseHeld", "WakeDue", "SettleGates"];
+
+/// What whoever is asked for [`Least::Installation`] must be.
+const ADMINISTRATOR: &str = "an administrator of the installation";
 
 /// The least that an RPC asks for.
 pub fn least(rpc: &str) -> Least {
@@ -163,10 +167,17 @@ pub fn check_read(standing: &Standing, rpc: &str, project: &ProjectId) -> Result
         Least::Role(least) | Least::RoleOrOwner(least) if role < least => {
             Err(role_required(project, least.as_str()))
         }
-        Least::Installation if !standing.admin => {
-            Err(role_required(project, "an administrator of the installation"))
-        }
+        Least::Installation if !standing.admin => Err(role_required(project, ADMINISTRATOR)),
         Least::Role(_) | Least::RoleOrOwner(_) | Least::Installation | Least::Anybody => Ok(()),
+    }
+}
+
+/// Checks that somebody may make a call that reads what only administrators of the installation
+/// may.
+pub fn check_administrator(standing: &Standing) -> Result<()> {
+    match standing.admin {
+        true => Ok(()),
+        false => Err(role_required("the installation", ADMINISTRATOR)),
     }
 }
 
@@ -229,7 +240,7 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
             Ok(Some(standing))
         }
         Least::Installation if standing.admin => Ok(Some(standing)),
-        Least::Installation => Err(role_required(name, "an administrator of the installation")),
+        Least::Installation => Err(role_required(name, ADMINISTRATOR)),
         Least::RoleOrOwner(_) if owns => Ok(Some(standing)),
         Least::Role(least) | Least::RoleOrOwner(least) if role >= Some(least) => Ok(Some(standing)),
         Least::Role(least) | Least::RoleOrOwner(least) => Err(role_required(name, least.as_str())),

@@ -1,6 +1,7 @@
 //! Reads of actors, groups, credentials and members.
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::error::Result;
 use super::{Listed, Store, actor, begin_snapshot, credential, end_snapshot, group, member};
@@ -54,6 +55,28 @@ impl Store {
         let listed = async {
             let log = begin_snapshot(conn, known_head).await?;
             let rows = actor::page(conn, after, limit).await?;
+            end_snapshot(conn, known_head).await?;
+            Ok(Listed { rows, log })
+        };
+        let listed = listed.await;
+        reader.give_back(listed).await
+    }
+
+    /// Credentials of an actor after an id, revoked or not; with `known_head` also the end of the
+    /// log in the same snapshot.
+    pub async fn credentials(
+        &self,
+        actor: &ActorName,
+        after: Uuid,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Credential>> {
+        let mut reader = self.read.get(Some(deadline)).await?;
+        let conn = reader.conn();
+        let listed = async {
+            let log = begin_snapshot(conn, known_head).await?;
+            let rows = credential::page(conn, actor, after, limit).await?;
             end_snapshot(conn, known_head).await?;
             Ok(Listed { rows, log })
         };

@@ -1,18 +1,20 @@
 //! `potts.v1.ActorService`.
 
 use tonic::{Request, Response};
+use uuid::Uuid;
 
 use super::auth::{admit, admit_write};
 use super::door::{Door, Reply, respond};
-use super::page_token::List;
+use super::page_token::{List, wrong};
 use super::paging::KeyPage;
 use super::people::{self, Outcome};
 use super::token;
+use crate::domain::access;
 use crate::domain::error::not_found;
 use crate::domain::name::{ActorName, GroupName};
 use crate::domain::people::{
-    Actor, CreateActor, CreateGroup, DeleteActor, DeleteGroup, DisableActor, EnableActor, Group,
-    RevokeCredential, UpdateActor, UpdateGroup,
+    Actor, CreateActor, CreateGroup, Credential, DeleteActor, DeleteGroup, DisableActor,
+    EnableActor, Group, RevokeCredential, UpdateActor, UpdateGroup,
 };
 use crate::proto::{self, actor_service_server::ActorService};
 
@@ -185,6 +187,32 @@ impl ActorService for Actors {
             proto::CreateCredentialResponse { credential, changed, cursor, token },
             replayed,
         ))
+    }
+
+    async fn list_credentials(
+        &self,
+        request: Request<proto::ListCredentialsRequest>,
+    ) -> Reply<proto::ListCredentialsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListCredentialsRequest { parent, page_size: size, page_token } =
+            request.into_inner();
+        let actor = ActorName::parse("parent", &parent)?;
+        let list = List::of("ListCredentials", caller.name.as_str()).with(actor.as_str());
+        let asked = KeyPage::asked(&self.door, list, size, &page_token)?;
+        let after = match asked.after.as_str() {
+            "" => Uuid::nil(),
+            after => after.parse().map_err(|_| wrong())?,
+        };
+        access::check_administrator(&caller.standing)?;
+        let owner = people::actor(&self.door, &caller, &actor).await?;
+        owner.filter(|owner| owner.deleted_at.is_none()).ok_or_else(|| not_found(&actor))?;
+        let (deadline, store) = (caller.deadline, &self.door.store);
+        let reading = store.credentials(&actor, after, asked.limit, asked.known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let uid = |credential: &Credential| credential.name.uid.to_string();
+        let (credentials, next_page_token, cursor) =
+            asked.page(listed, uid, people::encode_credential);
+        Ok(Response::new(proto::ListCredentialsResponse { credentials, next_page_token, cursor }))
     }
 
     async fn revoke_credential(

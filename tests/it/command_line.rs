@@ -138,7 +138,11 @@ async fn people_are_made_and_let_in() {
 
     let (_, rest) = token.err.split_once("actors/").unwrap();
     let credential = format!("actors/{}", rest.split_once(':').unwrap().0);
+    let tokens = does(&["actor", "token", "list", "ann"]).await.out;
+    assert!(tokens.contains("REVOKED") && tokens.contains(&credential), "{tokens}");
     does(&["actor", "token", "revoke", &credential]).await;
+    let tokens = does(&["actor", "token", "list", "ann", "--json"]).await.out;
+    assert!(tokens.contains("revokeTime") && !tokens.contains(token.out.trim()), "{tokens}");
     let refused = as_ann(&["project", "list"]).await;
     assert!(refused.err.contains("CREDENTIAL_INVALID"), "{refused:?}");
     does(&["actor", "disable", "bob"]).await;
