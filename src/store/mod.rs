@@ -169,15 +169,19 @@ impl Store {
         reader.give_back(found).await
     }
 
-    /// The newest revision of a piece of configuration, also of a deleted one; none of what is
-    /// built in.
+    /// A revision of a piece of configuration, also of a deleted one, the newest if none is named;
+    /// none of what is built in.
     pub async fn configuration(
         &self,
         name: &ConfigurationName,
+        revision: Option<i64>,
         deadline: Instant,
     ) -> Result<Option<Configuration>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let found = configuration::newest(reader.conn(), name).await;
+        let found = match revision {
+            None => configuration::newest(reader.conn(), name).await,
+            Some(revision) => configuration::revision(reader.conn(), name, revision).await,
+        };
         reader.give_back(found).await
     }
 

@@ -22,6 +22,7 @@ Examples:
 const GET_EXAMPLES: &str = "\
 Examples:
   potts workflow get abc simple
+  potts workflow get abc careful/revisions/7
   potts action-type get abc take-action";
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,7 @@ struct Which {
     /// Which project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
-    /// Its id
+    /// Its id; to get an older one, with its revision: own/revisions/7
     id: String,
 }
 
