@@ -29,6 +29,7 @@ mod people;
 mod pool;
 mod prepared;
 mod project;
+mod purge;
 mod query;
 mod reference;
 mod relation;
@@ -59,6 +60,7 @@ pub use issue_list::IssueList;
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
+pub use purge::ISSUES_MAX as PURGE_ISSUES_MAX;
 pub use request::KnownRequest;
 pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
@@ -355,6 +357,13 @@ impl Store {
     pub async fn sweep(&self, requests_kept: Duration) -> Result<usize> {
         let mut conn = self.connector.connect(Purpose::Keep).await?;
         sweep::sweep(&mut conn, requests_kept).await
+    }
+
+    /// Takes away for good issues that were deleted too long ago to be brought back. Answers how
+    /// many went; [`PURGE_ISSUES_MAX`] means that there may be more.
+    pub async fn purge(&self) -> Result<usize> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        purge::purge(&mut conn).await
     }
 }
 
