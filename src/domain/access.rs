@@ -3,11 +3,13 @@
 //! Hidden equals absent: who may not see a thing is told that it does not exist, whatever the thing
 //! and whatever their role would allow.
 
+use std::collections::BTreeSet;
+
 use super::action::Action;
 use super::command::At;
 use super::error::{Error, Reason, Result, not_found};
 use super::issue::Issue;
-use super::name::{ActorName, IssueName, Principal, ProjectId};
+use super::name::{ActorName, GroupName, IssueName, Principal, ProjectId};
 use super::people::{Role, Standing};
 
 /// What a call is about, for the question who may make it.
@@ -188,11 +190,21 @@ pub fn check_reader(standing: &Standing, project: &ProjectId) -> Result<Role> {
 
 /// Whether somebody may see an issue of a project that they may read.
 pub fn sees(standing: &Standing, issue: &Issue) -> bool {
-    let everybody = issue.visible_to.is_none();
-    everybody
-        || standing.role(&issue.name.project) >= Some(Role::Admin)
-        || issue.visible_to.iter().flatten().any(|group| standing.groups.contains(group))
-        || standing.is_any(&issue.assignees)
+    let Issue { name, visible_to, assignees, .. } = issue;
+    sees_by(standing, &name.project, visible_to.as_ref(), assignees)
+}
+
+/// As [`sees`], by nothing of the issue but what decides it.
+pub fn sees_by(
+    standing: &Standing,
+    project: &ProjectId,
+    visible_to: Option<&BTreeSet<GroupName>>,
+    assignees: &BTreeSet<Principal>,
+) -> bool {
+    let Some(groups) = visible_to else { return true };
+    standing.role(project) >= Some(Role::Admin)
+        || groups.iter().any(|group| standing.groups.contains(group))
+        || standing.is_any(assignees)
 }
 
 /// Whether the caller holds one of the actions of an issue that the command is about: who was given

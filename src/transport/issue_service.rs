@@ -58,6 +58,15 @@ impl Issues {
                 (encode::issue(&self.door.visible_issue(&admitted.caller, &name).await?), true)
             }
         };
+        let mut issues = [issue];
+        // What is written is written: a look that fails must not say otherwise, so it hides.
+        if self.door.hide_above(&admitted.caller, &mut issues).await.is_err() {
+            issues.iter_mut().for_each(|issue| {
+                issue.parent.clear();
+                issue.thread.clear();
+            });
+        }
+        let [issue] = issues;
         Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
     }
 
@@ -118,7 +127,9 @@ impl IssueService for Issues {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
-        let issue = Some(encode::issue(&self.known(&caller, &name).await?));
+        let mut issues = [encode::issue(&self.known(&caller, &name).await?)];
+        self.door.hide_above(&caller, &mut issues).await?;
+        let [issue] = issues.map(Some);
         Ok(Response::new(proto::GetIssueResponse { issue }))
     }
 
@@ -167,7 +178,8 @@ impl IssueService for Issues {
         let (rows, more) = fit(rows, size, |(issue, _)| issue.encoded_len());
         let last = rows.last().filter(|_| more).map(|(_, row)| order.position(row));
         let next_page_token = last.map(|place| list.token(&place_key(&place))).unwrap_or_default();
-        let issues = rows.into_iter().map(|(issue, _)| issue).collect();
+        let mut issues: Vec<_> = rows.into_iter().map(|(issue, _)| issue).collect();
+        self.door.hide_above(&caller, &mut issues).await?;
         let cursor = log.map(end_cursor).unwrap_or_default();
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }

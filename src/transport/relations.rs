@@ -1,5 +1,6 @@
 //! Relations of issues, for `potts.v1.IssueService`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use prost::Message as _;
@@ -10,7 +11,6 @@ use super::door::{Written, expected, fit};
 use super::encode;
 use super::issue_service::Issues;
 use super::page_token::{List, wrong};
-use crate::domain::access;
 use crate::domain::command::Verb;
 use crate::domain::error::{Result, not_found};
 use crate::domain::name::IssueName;
@@ -79,36 +79,22 @@ impl Issues {
         let after = after.map(|key| uuid::Uuid::from_slice(&key).map_err(|_| wrong()));
         let after = after.transpose()?;
 
-        if !self.sees(caller, &name).await? {
+        // An issue has few enough that all are read; later ones have greater uids.
+        let mut relations = self.relations(caller, &name).await?;
+        relations.retain(|relation| after.is_none_or(|after| relation.uid > after));
+        let ends = relations.iter().flat_map(|r| [r.name.issue.clone(), r.target.clone()]);
+        let seen = self.door.seen(caller, ends.chain([name.clone()]).collect()).await?;
+        let there = seen.into_iter().filter(|sight| sight.is_there).map(|sight| sight.name);
+        let there: BTreeSet<IssueName> = there.collect();
+        if !there.contains(&name) {
             return Err(not_found(&name));
         }
-        let mut seen = Vec::new();
-        // An issue has few enough that all are read; later ones have greater uids.
-        for relation in self.relations(caller, &name).await? {
-            let other =
-                if relation.target == name { &relation.name.issue } else { &relation.target };
-            let is_later = after.is_none_or(|after| relation.uid > after);
-            if is_later && seen.len() <= size && self.sees(caller, other).await? {
-                seen.push((relation.uid, encode::relation(&relation)));
-            }
-        }
-        let (page, more) = fit(seen, size, |(_, relation)| relation.encoded_len());
+        relations.retain(|r| there.contains(&r.name.issue) && there.contains(&r.target));
+        let all = relations.iter().map(|relation| (relation.uid, encode::relation(relation)));
+        let (page, more) = fit(all.collect(), size, |(_, relation)| relation.encoded_len());
         let last = page.last().map(|(uid, _)| *uid).filter(|_| more);
         let next_page_token = last.map(|uid| list.token(uid.as_bytes())).unwrap_or_default();
         let relations = page.into_iter().map(|(_, relation)| relation).collect();
         Ok(proto::ListIssueRelationsResponse { relations, next_page_token })
-    }
-
-    /// Whether the caller sees an issue that is there.
-    async fn sees(&self, caller: &Caller, name: &IssueName) -> Result<bool> {
-        let deadline = caller.deadline;
-        if caller.standing.role(&name.project).is_none() {
-            return Ok(false);
-        }
-        let project = self.door.project(caller, &name.project).await?;
-        let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
-        let there = project.is_some_and(|project| project.deleted_at.is_none());
-        let sees = |issue| access::sees(&caller.standing, &issue) && issue.deleted_at.is_none();
-        Ok(there && issue.is_some_and(sees))
     }
 }
