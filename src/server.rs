@@ -140,6 +140,7 @@ impl Server {
         }
         keep!("partitions", housekeeping::keep_partitions(store, hub, metrics));
         keep!("sweep", housekeeping::sweep(store, requests_kept));
+        keep!("purge", housekeeping::purge(store));
         keep!("tell", housekeeping::tell(store, replica, ledger));
         keep!("listen", housekeeping::listen(store, replica, hub));
         keep!("clock", engine::clock(store, hub, ledger));

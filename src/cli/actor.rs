@@ -72,7 +72,7 @@ enum Verb {
     /// Delete an actor
     #[command(after_help = DELETE_EXAMPLES)]
     Delete(Named),
-    /// Create and revoke the tokens of an actor
+    /// Create, list and revoke the tokens of an actor
     Token(Token),
 }
 

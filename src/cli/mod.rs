@@ -10,6 +10,7 @@ mod backoff;
 #[cfg(test)]
 mod canned;
 mod client;
+mod comment;
 mod completions;
 mod database;
 mod described;
@@ -22,6 +23,7 @@ mod member;
 mod names;
 mod project;
 mod publish;
+mod reference;
 mod render;
 mod serve;
 mod tail;

@@ -9,7 +9,7 @@ use super::client::{Client, request_id, span};
 use super::json::write_line;
 use super::project::Write;
 use super::render::time;
-use super::verbs::send_write;
+use super::verbs::{Listing, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -17,11 +17,15 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   potts actor token create ann
   potts actor token create press --display-name 'the press in hall 2' --expires-in 720h";
+const LIST_EXAMPLES: &str = "\
+Examples:
+  potts actor token list ann
+  potts actor token list press --json";
 const REVOKE_EXAMPLES: &str = "\
 Examples:
   potts actor token revoke actors/ann/credentials/0199a6a4-5c4d-7000-8000-000000000001";
 
-/// Create and revoke the tokens of an actor.
+/// Create, list and revoke the tokens of an actor.
 #[derive(Args, Debug)]
 pub struct Token {
     #[command(subcommand)]
@@ -33,6 +37,9 @@ enum Verb {
     /// Create a token and print it: this once
     #[command(after_help = CREATE_EXAMPLES)]
     Create(Create),
+    /// List what the tokens of an actor are known by, revoked ones too; the tokens are kept nowhere
+    #[command(after_help = LIST_EXAMPLES)]
+    List(List),
     /// Refuse a token from now on
     #[command(after_help = REVOKE_EXAMPLES)]
     Revoke(Revoke),
@@ -54,6 +61,19 @@ struct Create {
 }
 
 #[derive(Args, Debug)]
+struct List {
+    /// Whose: ann or actors/ann
+    #[arg(value_parser = names::actor)]
+    actor: String,
+    /// At most so many; all of them otherwise
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+    /// Print each as one line of ProtoJSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
 struct Revoke {
     /// The name of its credential, as it was printed with it
     credential: String,
@@ -66,6 +86,7 @@ impl Token {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
         match self.verb {
             Verb::Create(create) => create.run(client, output).await,
+            Verb::List(list) => list.run(client, output).await,
             Verb::Revoke(revoke) => revoke.run(client, output).await,
         }
     }
@@ -112,6 +133,32 @@ impl Create {
         }
         Ok(())
     }
+}
+
+impl List {
+    async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
+        let List { actor, limit, json } = self;
+        let json = json.then_some("potts.v1.Credential");
+        let head = ["CREDENTIAL", "NAME", "CREATED", "EXPIRES", "REVOKED"];
+        let ask = async |page_size, page_token| {
+            let request =
+                proto::ListCredentialsRequest { parent: actor.clone(), page_size, page_token };
+            let send = async |request| client.actors().list_credentials(request).await;
+            let page = client.call(request, send).await?;
+            Ok((page.credentials, page.next_page_token))
+        };
+        Listing { limit, json, head, row }.print(output, ask).await
+    }
+}
+
+fn row(credential: &proto::Credential) -> [String; 5] {
+    [
+        credential.name.clone(),
+        credential.display_name.clone(),
+        time(credential.create_time.as_ref()),
+        time(credential.expire_time.as_ref()),
+        time(credential.revoke_time.as_ref()),
+    ]
 }
 
 impl Revoke {

@@ -3,11 +3,13 @@
 //! Hidden equals absent: who may not see a thing is told that it does not exist, whatever the thing
 //! and whatever their role would allow.
 
+use std::collections::BTreeSet;
+
 use super::action::Action;
 use super::command::At;
 use super::error::{Error, Reason, Result, not_found};
 use super::issue::Issue;
-use super::name::{ActorName, IssueName, Principal, ProjectId};
+use super::name::{ActorName, GroupName, IssueName, Principal, ProjectId};
 use super::people::{Role, Standing};
 
 /// What a call is about, for the question who may make it.
@@ -129,6 +131,7 @@ pub const TABLE: &[(&str, Least)] = &[
     ("UpdateGroup", Least::Installation),
     ("DeleteGroup", Least::Installation),
     ("CreateCredential", Least::Installation),
+    ("ListCredentials", Least::Installation),
     ("RevokeCredential", Least::Installation),
     ("CreateMember", Least::Role(Role::Admin)),
     ("GetMember", Least::Role(Role::Viewer)),
@@ -139,6 +142,9 @@ pub const TABLE: &[(&str, Least)] = &[
 
 /// What the service does by itself. No RPC asks for these, and nobody else may.
 pub const INTERNAL: &[&str] = &["ExpireLeases", "ReleaseHeld", "WakeDue", "SettleGates"];
+
+/// What whoever is asked for [`Least::Installation`] must be.
+const ADMINISTRATOR: &str = "an administrator of the installation";
 
 /// The least that an RPC asks for.
 pub fn least(rpc: &str) -> Least {
@@ -163,10 +169,17 @@ pub fn check_read(standing: &Standing, rpc: &str, project: &ProjectId) -> Result
         Least::Role(least) | Least::RoleOrOwner(least) if role < least => {
             Err(role_required(project, least.as_str()))
         }
-        Least::Installation if !standing.admin => {
-            Err(role_required(project, "an administrator of the installation"))
-        }
+        Least::Installation if !standing.admin => Err(role_required(project, ADMINISTRATOR)),
         Least::Role(_) | Least::RoleOrOwner(_) | Least::Installation | Least::Anybody => Ok(()),
+    }
+}
+
+/// Checks that somebody may make a call that reads what only administrators of the installation
+/// may.
+pub fn check_administrator(standing: &Standing) -> Result<()> {
+    match standing.admin {
+        true => Ok(()),
+        false => Err(role_required("the installation", ADMINISTRATOR)),
     }
 }
 
@@ -177,11 +190,21 @@ pub fn check_reader(standing: &Standing, project: &ProjectId) -> Result<Role> {
 
 /// Whether somebody may see an issue of a project that they may read.
 pub fn sees(standing: &Standing, issue: &Issue) -> bool {
-    let everybody = issue.visible_to.is_none();
-    everybody
-        || standing.role(&issue.name.project) >= Some(Role::Admin)
-        || issue.visible_to.iter().flatten().any(|group| standing.groups.contains(group))
-        || standing.is_any(&issue.assignees)
+    let Issue { name, visible_to, assignees, .. } = issue;
+    sees_by(standing, &name.project, visible_to.as_ref(), assignees)
+}
+
+/// As [`sees`], by nothing of the issue but what decides it.
+pub fn sees_by(
+    standing: &Standing,
+    project: &ProjectId,
+    visible_to: Option<&BTreeSet<GroupName>>,
+    assignees: &BTreeSet<Principal>,
+) -> bool {
+    let Some(groups) = visible_to else { return true };
+    standing.role(project) >= Some(Role::Admin)
+        || groups.iter().any(|group| standing.groups.contains(group))
+        || standing.is_any(assignees)
 }
 
 /// Whether the caller holds one of the actions of an issue that the command is about: who was given
@@ -229,7 +252,7 @@ pub fn check<'a>(at: &At<'a>, rpc: &str, subject: Subject<'_>) -> Result<Option<
             Ok(Some(standing))
         }
         Least::Installation if standing.admin => Ok(Some(standing)),
-        Least::Installation => Err(role_required(name, "an administrator of the installation")),
+        Least::Installation => Err(role_required(name, ADMINISTRATOR)),
         Least::RoleOrOwner(_) if owns => Ok(Some(standing)),
         Least::Role(least) | Least::RoleOrOwner(least) if role >= Some(least) => Ok(Some(standing)),
         Least::Role(least) | Least::RoleOrOwner(least) => Err(role_required(name, least.as_str())),

@@ -1,4 +1,4 @@
-//! What goes on beside the calls: partitions ahead, sweeping, hints, health.
+//! What goes on beside the calls: partitions ahead, sweeping, purging, hints, health.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::event::Seq;
 use crate::ledger::Ledger;
-use crate::store::{Fault, PARTITIONS_AHEAD, SWEEP_ROWS_MAX, Store};
+use crate::store::{Fault, PARTITIONS_AHEAD, PURGE_ISSUES_MAX, SWEEP_ROWS_MAX, Store};
 use crate::stream::Hub;
 use crate::telemetry::Metrics;
 
@@ -18,6 +18,8 @@ use crate::telemetry::Metrics;
 const KEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Short, so that a sweep is small.
 const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+/// Nobody sees what is still there until then.
+const PURGE_PERIOD: Duration = Duration::from_secs(10);
 /// More hints cost more than they save: readers poll as well.
 const HINT_PERIOD: Duration = Duration::from_millis(10);
 /// Between attempts to reach a database that is away.
@@ -84,6 +86,27 @@ pub async fn sweep(store: Store, requests_kept: Duration, stopping: Cancellation
                 Ok(_) => break,
                 Err(error) => {
                     tracing::warn!(%error, "cannot sweep, will try again");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Takes away for good what was deleted too long ago to be brought back.
+pub async fn purge(store: Store, stopping: CancellationToken) {
+    while wait(PURGE_PERIOD, &stopping).await {
+        loop {
+            let Some(purged) = stopping.run_until_cancelled(store.purge()).await else { return };
+            match purged {
+                Ok(purged) if i64::try_from(purged).is_ok_and(|n| n >= PURGE_ISSUES_MAX) => (),
+                Ok(_) => break,
+                Err(Fault::Again(_)) => {
+                    tracing::debug!("somebody holds what would be purged, will try again");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot purge, will try again");
                     break;
                 }
             }

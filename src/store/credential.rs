@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::OptionalExtension as _;
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -78,6 +78,12 @@ prepared!(
 );
 
 prepared!(
+    Page(actor: &'a str => Text, after: Uuid => SqlUuid, limit: i64 => BigInt) -> SqlRow,
+    concat!("select ", columns!(), " from credentials c where c.actor = {actor} \
+             and c.uid > {after} order by c.uid limit {limit}")
+);
+
+prepared!(
     Insert(
         uids: Vec<Uuid> => Array<SqlUuid>,
         actors: Vec<&'a str> => Array<Text>,
@@ -123,6 +129,18 @@ pub(super) async fn find(
     let find = Find { actor: name.actor.as_str(), uid: name.uid, _of: PhantomData };
     let rows: Vec<Row> = find.load(conn).await?;
     Ok(rows.into_iter().next().map(credential))
+}
+
+/// Up to `limit` credentials of an actor after an id, oldest first, revoked or not.
+pub(super) async fn page(
+    conn: &mut AsyncPgConnection,
+    actor: &ActorName,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Credential>> {
+    let page = Page { actor: actor.as_str(), after, limit, _of: PhantomData };
+    let rows: Vec<Row> = page.load(conn).await?;
+    Ok(rows.into_iter().map(credential).collect())
 }
 
 impl Table for Credential {

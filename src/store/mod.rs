@@ -30,10 +30,12 @@ mod people;
 mod pool;
 mod prepared;
 mod project;
+mod purge;
 mod query;
 mod reference;
 mod relation;
 mod request;
+mod sight;
 mod standing;
 mod stored;
 mod sweep;
@@ -61,8 +63,10 @@ pub use listed::{Listed, LogEnd};
 pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
+pub use purge::ISSUES_MAX as PURGE_ISSUES_MAX;
 pub use query::Selection;
 pub use request::KnownRequest;
+pub use sight::Sight;
 pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
@@ -167,15 +171,19 @@ impl Store {
         listed!(self, known_head, deadline, conn => relation::of_issue(conn, name))
     }
 
-    /// The newest revision of a piece of configuration, also of a deleted one; none of what is
-    /// built in.
+    /// A revision of a piece of configuration, also of a deleted one, the newest if none is named;
+    /// none of what is built in.
     pub async fn configuration(
         &self,
         name: &ConfigurationName,
+        revision: Option<i64>,
         deadline: Instant,
     ) -> Result<Option<Configuration>> {
         let mut reader = self.read.get(Some(deadline)).await?;
-        let found = configuration::newest(reader.conn(), name).await;
+        let found = match revision {
+            None => configuration::newest(reader.conn(), name).await,
+            Some(revision) => configuration::revision(reader.conn(), name, revision).await,
+        };
         reader.give_back(found).await
     }
 
@@ -321,5 +329,12 @@ impl Store {
     pub async fn sweep(&self, requests_kept: Duration) -> Result<usize> {
         let mut conn = self.connector.connect(Purpose::Keep).await?;
         sweep::sweep(&mut conn, requests_kept).await
+    }
+
+    /// Takes away for good issues that were deleted too long ago to be brought back. Answers how
+    /// many went; [`PURGE_ISSUES_MAX`] means that there may be more.
+    pub async fn purge(&self) -> Result<usize> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        purge::purge(&mut conn).await
     }
 }

@@ -1,6 +1,7 @@
 //! Reads of actors, groups, credentials and members.
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::error::Result;
 use super::listed::listed;
@@ -51,6 +52,19 @@ impl Store {
         deadline: Instant,
     ) -> Result<Listed<Actor>> {
         listed!(self, known_head, deadline, conn => actor::page(conn, selection))
+    }
+
+    /// Credentials of an actor after an id, revoked or not; with `known_head` also the end of the
+    /// log in the same snapshot.
+    pub async fn credentials(
+        &self,
+        actor: &ActorName,
+        after: Uuid,
+        limit: i64,
+        known_head: Option<Seq>,
+        deadline: Instant,
+    ) -> Result<Listed<Credential>> {
+        listed!(self, known_head, deadline, conn => credential::page(conn, actor, after, limit))
     }
 
     /// Groups; with `known_head` also the end of the log in the same snapshot.

@@ -34,10 +34,11 @@ prepared!(
 type Row = (String, bool, bool, bool, Vec<String>, Vec<String>, Vec<String>);
 
 fn standing((name, active, person, admin, groups, projects, roles): Row) -> Standing {
+    let principal = Principal::stored(&name);
     let mut standing = Standing {
-        principal: Principal::stored(&name),
         active,
-        person,
+        person: person || principal == Standing::root().principal,
+        principal,
         admin,
         groups: groups.iter().map(|group| GroupName::stored(group)).collect(),
         roles: Default::default(),

@@ -1,13 +1,15 @@
 //! `potts.v1.ActorService`.
 
 use tonic::{Request, Response};
+use uuid::Uuid;
 
 use super::auth::{admit, admit_write};
 use super::door::{Door, Reply, respond};
 use super::page_token::List;
-use super::paging::{Filled, FilteredPage, Sent};
+use super::paging::{Filled, FilteredPage, Page, Sent};
 use super::people::{self, Outcome};
 use super::token;
+use crate::domain::access;
 use crate::domain::error::not_found;
 use crate::domain::name::{ActorName, GroupName};
 use crate::domain::people::{
@@ -191,6 +193,27 @@ impl ActorService for Actors {
             proto::CreateCredentialResponse { credential, changed, cursor, token },
             replayed,
         ))
+    }
+
+    async fn list_credentials(
+        &self,
+        request: Request<proto::ListCredentialsRequest>,
+    ) -> Reply<proto::ListCredentialsResponse> {
+        let caller = admit(&self.door.access, &request).await?;
+        let proto::ListCredentialsRequest { parent, page_size, page_token } = request.into_inner();
+        let actor = ActorName::parse("parent", &parent)?;
+        let list = List::of("ListCredentials", caller.name.as_str()).with(actor.as_str());
+        let page: Page<Uuid> = Page::asked(&self.door, list, page_size, &page_token)?;
+        access::check_administrator(&caller.standing)?;
+        let owner = people::actor(&self.door, &caller, &actor).await?;
+        owner.filter(|owner| owner.deleted_at.is_none()).ok_or_else(|| not_found(&actor))?;
+        let (deadline, store) = (caller.deadline, &self.door.store);
+        let after = page.after.unwrap_or_else(Uuid::nil);
+        let reading = store.credentials(&actor, after, page.limit, page.known_head, deadline.0);
+        let listed = deadline.read(Box::pin(reading)).await?;
+        let Filled { items: credentials, next_page_token, cursor } =
+            page.filled(listed, |row| row.name.uid, |row| people::encode_credential(&row));
+        Ok(Response::new(proto::ListCredentialsResponse { credentials, next_page_token, cursor }))
     }
 
     async fn revoke_credential(

@@ -56,6 +56,15 @@ impl Issues {
                 (encode::issue(&self.door.visible_issue(&admitted.caller, &name).await?), true)
             }
         };
+        let mut issues = [issue];
+        // What is written is written: a look that fails must not say otherwise, so it hides.
+        if self.door.hide_above(&admitted.caller, &mut issues).await.is_err() {
+            issues.iter_mut().for_each(|issue| {
+                issue.parent.clear();
+                issue.thread.clear();
+            });
+        }
+        let [issue] = issues;
         Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
     }
 
@@ -116,7 +125,9 @@ impl IssueService for Issues {
         let caller = admit(&self.door.access, &request).await?;
         let proto::GetIssueRequest { name } = request.into_inner();
         let name = IssueName::parse("name", &name)?;
-        let issue = Some(encode::issue(&self.known(&caller, &name).await?));
+        let mut issues = [encode::issue(&self.known(&caller, &name).await?)];
+        self.door.hide_above(&caller, &mut issues).await?;
+        let [issue] = issues.map(Some);
         Ok(Response::new(proto::GetIssueResponse { issue }))
     }
 
@@ -151,7 +162,9 @@ impl IssueService for Issues {
         let asked = IssueList { project: &project, deleted_after, reader: &reader, selection };
         let reading = store.issues(&asked, page.known_head(), deadline.0);
         let listed = deadline.read(Box::pin(reading)).await?;
-        let Filled { items: issues, next_page_token, cursor } = page.filled(listed, encode::issue);
+        let Filled { items: mut issues, next_page_token, cursor } =
+            page.filled(listed, encode::issue);
+        self.door.hide_above(&caller, &mut issues).await?;
         Ok(Response::new(proto::ListIssuesResponse { issues, next_page_token, cursor }))
     }
 

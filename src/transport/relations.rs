@@ -1,5 +1,6 @@
 //! Relations of issues, for `potts.v1.IssueService`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -10,7 +11,6 @@ use super::encode;
 use super::issue_service::Issues;
 use super::page_token::List;
 use super::paging::{Filled, Page};
-use crate::domain::access;
 use crate::domain::command::Verb;
 use crate::domain::error::{Result, not_found};
 use crate::domain::event::Seq;
@@ -84,35 +84,23 @@ impl Issues {
         let list = List::of("ListIssueRelations", caller.name.as_str()).with(name.to_string());
         let page: Page<Uuid> = Page::asked(&self.door, list, page_size, &page_token)?;
 
-        if !self.sees(caller, &name).await? {
+        // An issue has few enough that all are read; later ones have greater uids.
+        let Listed { rows: mut relations, log } =
+            self.relations(caller, &name, page.known_head).await?;
+        relations.retain(|relation| page.after.is_none_or(|after| relation.uid > after));
+        let ends = relations.iter().flat_map(|r| [r.name.issue.clone(), r.target.clone()]);
+        let seen = self.door.seen(caller, ends.chain([name.clone()]).collect()).await?;
+        let there = seen.into_iter().filter(|sight| sight.is_there).map(|sight| sight.name);
+        let there: BTreeSet<IssueName> = there.collect();
+        if !there.contains(&name) {
             return Err(not_found(&name));
         }
-        let mut seen = Vec::new();
-        // An issue has few enough that all are read; later ones have greater uids.
-        let Listed { rows, log } = self.relations(caller, &name, page.known_head).await?;
-        for relation in rows {
-            let other =
-                if relation.target == name { &relation.name.issue } else { &relation.target };
-            let is_later = page.after.is_none_or(|after| relation.uid > after);
-            if is_later && seen.len() <= page.size && self.sees(caller, other).await? {
-                seen.push(relation);
-            }
-        }
-        let Filled { items: relations, next_page_token, cursor } =
-            page.filled(Listed { rows: seen, log }, |row| row.uid, |row| encode::relation(&row));
+        relations.retain(|r| there.contains(&r.name.issue) && there.contains(&r.target));
+        let Filled { items: relations, next_page_token, cursor } = page.filled(
+            Listed { rows: relations, log },
+            |row| row.uid,
+            |row| encode::relation(&row),
+        );
         Ok(proto::ListIssueRelationsResponse { relations, next_page_token, cursor })
-    }
-
-    /// Whether the caller sees an issue that is there.
-    async fn sees(&self, caller: &Caller, name: &IssueName) -> Result<bool> {
-        let deadline = caller.deadline;
-        if caller.standing.role(&name.project).is_none() {
-            return Ok(false);
-        }
-        let project = self.door.project(caller, &name.project).await?;
-        let issue = deadline.read(Box::pin(self.door.store.issue(name, deadline.0))).await?;
-        let there = project.is_some_and(|project| project.deleted_at.is_none());
-        let sees = |issue| access::sees(&caller.standing, &issue) && issue.deleted_at.is_none();
-        Ok(there && issue.is_some_and(sees))
     }
 }

@@ -139,7 +139,9 @@ fn complain(cause: &anyhow::Error) {
 
 fn resource_info(details: &mut ErrorDetails, name: &str, problem: &str) {
     let mut words = name.rsplit('/').skip(1);
-    let kind = match words.next() {
+    // A revision is a state of what it is of.
+    let of = words.next().filter(|word| *word != "revisions").or_else(|| words.nth(1));
+    let kind = match of {
         Some("projects") => "potts.v1.Project",
         Some("issues") => "potts.v1.Issue",
         Some("actions") => "potts.v1.Action",

@@ -230,13 +230,26 @@ async fn replicas_that_claim_together_get_different_actions() {
     assert_eq!(none.reason(), Reason::QueueEmpty);
 }
 
+/// Somebody whose claims end by time.
+async fn machine(database: &TestDatabase) -> ActorName {
+    let made = "insert into actors values ('actors/press', gen_random_uuid(), 1, potts_now(),
+            potts_now(), 'actors/root', 'MACHINE', 'press', '', '', '{}', '', 'ACTIVE', false,
+            null);
+        insert into members values ('abc', 'press', gen_random_uuid(), 1, potts_now(),
+            potts_now(), 'actors/root', 'actors/press', 'WORKER');
+        update definition_versions set version = version + 1 where kind = 'people'";
+    database.sql().await.batch_execute(made).await.unwrap();
+    ActorName::stored("actors/press")
+}
+
 /// Goal: what time does is done by the service, and by nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_lease_and_a_pause_end_by_the_clock() {
     let (database, replica) = started().await;
     replica.root(add(&[], "")).await.unwrap();
     replica.root(add(&[1], "")).await.unwrap();
-    replica.root(ClaimAction { name: name(1) }).await.unwrap();
+    let press = machine(&database).await;
+    replica.ask(press, ClaimAction { name: name(1) }).await.unwrap();
     let expire = || ExpireLeases { actions: vec![name(1)] };
     let state = async || {
         let deadline = Instant::now() + Duration::from_secs(10);

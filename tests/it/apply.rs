@@ -144,3 +144,53 @@ async fn a_workflow_goes_through_its_life() {
     assert_eq!((stale.code, gone.code), (1, 1));
     assert!(stale.err.contains("ETAG_MISMATCH"), "{stale:?}");
 }
+
+/// A workflow of these statuses, the last of which closes.
+fn of_statuses(ids: &[&str]) -> String {
+    let category = |id: &str| if id == "done" { "DONE" } else { "TODO" };
+    let statuses: String = ids
+        .iter()
+        .map(|id| format!("    - {{ id: {id}, category: STATUS_CATEGORY_{} }}\n", category(id)))
+        .collect();
+    format!(
+        "kind: Workflow\nname: projects/abc/workflows/own\nspec:\n  initialStatus: {}\n  \
+         statuses:\n{statuses}",
+        ids[0]
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issues_go_where_they_are_said_to_when_their_status_goes() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    let of_type = "---\nkind: IssueType\nname: projects/abc/issueTypes/own\n\
+                   spec: { kind: ISSUE_KIND_TASK, workflow: own }\n";
+    apply(&app, &format!("{}{of_type}", of_statuses(&["new", "later", "done"])), &[]).await;
+    let addr = app.server.grpc_addr;
+    let made = call(addr, &["issue", "create", "abc", "Light", "--type", "own"], "").await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &of_statuses(&["later", "done"]));
+    let path = path.to_str().unwrap();
+    let spec = r#"{"initialStatus": "now", "statuses": [
+        {"id": "now", "category": "STATUS_CATEGORY_TODO"},
+        {"id": "done", "category": "STATUS_CATEGORY_DONE"}]}"#;
+
+    let refused = call(addr, &["apply", "-f", path], "").await;
+    // Of other workflows, and of statuses that stay, a mapping says nothing.
+    let mapping = ["--status-mapping", "new=later", "--status-mapping", "other=later"];
+    let applied = call(addr, &[&["apply", "-f", path], &mapping[..]].concat(), "").await;
+    let moved = call(addr, &["issue", "get", "ABC-1", "--json"], "").await;
+    std::fs::write(path, spec).unwrap();
+    let update = ["workflow", "update", "abc", "own", "--file", path, "--status-mapping"];
+    let updated = call(addr, &[&update[..], &["later=now"]].concat(), "").await;
+    let again = call(addr, &["issue", "get", "ABC-1", "--json"], "").await;
+    let other = ["issue-type", "update", "abc", "own", "--file", path, "--status-mapping", "a=b"];
+    let other = call(addr, &other, "").await;
+
+    assert!(refused.code == 1 && refused.err.contains("STATUS_IN_USE"), "{refused:?}");
+    assert_eq!((applied.code, updated.code), (0, 0), "{applied:?} {updated:?}");
+    assert!(moved.out.contains("\"status\":\"later\""), "{moved:?}");
+    assert!(again.out.contains("\"status\":\"now\""), "{again:?}");
+    assert!(other.code == 64 && other.err.contains("only workflows"), "{other:?}");
+}

@@ -60,6 +60,47 @@ async fn an_issue_goes_through_its_life() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn things_are_said_and_pointed_to() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    app.issue("abc", "Light").await;
+    app.action(1, "Look").await;
+    let addr = app.server.grpc_addr;
+    let does = async |words: &[&str]| {
+        let ran = call(addr, &[&["issue"], words].concat(), "").await;
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        ran.out
+    };
+
+    does(&["comment", "add", "ABC-1", "It is\nout"]).await;
+    let would = does(&["comment", "add", "ABC-1/actions/1", "On it", "--validate-only"]).await;
+    does(&["comment", "add", "ABC-1/actions/1", "On it"]).await;
+    does(&["comment", "edit", "ABC-1/comments/1", "It was out"]).await;
+    let comments = does(&["comment", "list", "ABC-1"]).await;
+    let of_action = does(&["comment", "list", "ABC-1/actions/1", "--json"]).await;
+    does(&["comment", "delete", "ABC-1/comments/1"]).await;
+    let none = does(&["comment", "list", "ABC-1", "--json"]).await;
+    let target = ["--uri", "https://example.org/", "--label", "Plan", "--role", "evidence"];
+    does(&[&["reference", "add", "ABC-1"], &target[..]].concat()).await;
+    does(&["reference", "add", "ABC-1", "--resource", "projects/abc/issues/7"]).await;
+    let references = does(&["reference", "list", "ABC-1"]).await;
+    does(&["reference", "delete", "ABC-1/references/1"]).await;
+    let left = does(&["reference", "list", "ABC-1", "--json"]).await;
+    let nowhere = call(addr, &["issue", "reference", "add", "ABC-1"], "").await;
+
+    assert!(would.contains("would change"), "{would}");
+    assert!(comments.starts_with("COMMENT "), "{comments}");
+    assert!(comments.contains("ABC-1/comments/1  root  "), "{comments}");
+    assert!(comments.contains("It was out") && !comments.contains("On it"), "{comments}");
+    assert!(of_action.contains("\"text\":\"On it\""), "{of_action}");
+    assert_eq!(none, "");
+    assert!(references.contains("evidence  Plan   https://example.org/"), "{references}");
+    assert!(references.contains("link      -      ABC-7"), "{references}");
+    assert!(left.lines().count() == 1 && left.contains("references/2"), "{left}");
+    assert_eq!(nowhere.code, 64, "{nowhere:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn issues_are_listed_by_filter_and_in_order() {
     let app = TestApp::start().await;
     app.project("abc").await;
@@ -138,7 +179,11 @@ async fn people_are_made_and_let_in() {
 
     let (_, rest) = token.err.split_once("actors/").unwrap();
     let credential = format!("actors/{}", rest.split_once(':').unwrap().0);
+    let tokens = does(&["actor", "token", "list", "ann"]).await.out;
+    assert!(tokens.contains("REVOKED") && tokens.contains(&credential), "{tokens}");
     does(&["actor", "token", "revoke", &credential]).await;
+    let tokens = does(&["actor", "token", "list", "ann", "--json"]).await.out;
+    assert!(tokens.contains("revokeTime") && !tokens.contains(token.out.trim()), "{tokens}");
     let refused = as_ann(&["project", "list"]).await;
     assert!(refused.err.contains("CREDENTIAL_INVALID"), "{refused:?}");
     does(&["actor", "disable", "bob"]).await;

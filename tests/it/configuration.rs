@@ -143,6 +143,39 @@ async fn a_workflow_is_read_as_it_was_written_and_every_change_is_a_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revision_is_read_by_its_name_and_outlives_what_it_is_of() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    let first = create(&app, "own", own()).await.workflow.unwrap();
+    let name = format!("{PROJECT}/workflows/own");
+    let named = Workflow { name, display_name: "Mine".into(), ..Default::default() };
+    app.workflows().update_workflow(update(named, &[])).await.unwrap();
+    let refused = async |id: &str| {
+        let name = format!("{PROJECT}/workflows/{id}");
+        told(app.workflows().get_workflow(GetWorkflowRequest { name }).await)
+    };
+
+    let read = [get(&app, "own/revisions/1").await, get(&app, "own/revisions/2").await];
+    let newest = get(&app, "own").await;
+    let built_in = get(&app, "simple/revisions/0").await;
+    let stale = told(app.workflows().update_workflow(update(first.clone(), &[])).await);
+    let delete = DeleteWorkflowRequest { name: newest.name.clone(), ..Default::default() };
+    app.workflows().delete_workflow(delete).await.unwrap();
+    let after = get(&app, "own/revisions/1").await;
+
+    assert_eq!(read, [first.clone(), newest]);
+    assert_eq!((after, built_in.revision), (first, 0));
+    assert_eq!(stale.why(), (Code::Aborted, "ETAG_MISMATCH"), "its etag is that of the revision");
+    for absent in ["own", "own/revisions/0", "own/revisions/3", "own/revisions/4"] {
+        let told = refused(absent).await;
+        assert_eq!(told.code, Code::NotFound, "{absent}");
+        assert_eq!(told.blamed(), format!("potts.v1.Workflow {PROJECT}/workflows/{absent}"));
+    }
+    assert_eq!(refused("simple/revisions/1").await.code, Code::NotFound);
+    assert_eq!(refused("own/revisions/x").await.why().1, "FIELD_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_built_in_is_in_every_project_and_cannot_be_changed() {
     let app = TestApp::start().await;
     app.project("abc").await;

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use potts::proto::{
     ActivateIssueRequest, AssignIssueRequest, CloseIssueRequest, CreateGroupRequest,
-    DeactivateIssueRequest, DeleteIssueRequest, Group, Issue, ReopenIssueRequest, Role,
-    UpdateIssueRequest, subscribe_request,
+    DeactivateIssueRequest, DeleteIssueRequest, GetIssueRequest, Group, Issue, ListIssuesRequest,
+    ReopenIssueRequest, Role, UpdateIssueRequest, subscribe_request,
 };
 use prost_types::FieldMask;
 use tonic::Code;
@@ -252,4 +252,40 @@ async fn a_worker_takes_an_issue_and_gives_none_away() {
     assert_eq!(other.metadata("required"), "MANAGER");
     assert_eq!(reporter.why(), (Code::PermissionDenied, "ROLE_REQUIRED"));
     assert_eq!(reporter.metadata("required"), "WORKER");
+}
+
+/// Goal: whoever may not see what lies above an issue is not told its name either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_of_hidden_issues_above_are_not_answered() {
+    let app = with_project().await;
+    for parent in ["", "ABC-1", "ABC-2"] {
+        part(&app, parent).await;
+    }
+    let hide = "update issues set visible_to = '{groups/none}' where number = 1";
+    app.database.sql().await.batch_execute(hide).await.unwrap();
+    let ann = app.actor("ann", "abc", Role::Worker).await;
+    let above = |issue: &Issue| (issue.parent.clone(), issue.thread.clone());
+    let get = async |name: &str| {
+        let request = GetIssueRequest { name: name.into() };
+        above(&ann.issues().get_issue(request).await.unwrap().into_inner().issue.unwrap())
+    };
+    let list = ListIssuesRequest { parent: "projects/abc".into(), ..Default::default() };
+
+    let got = [get("ABC-2").await, get("ABC-3").await];
+    let listed = ann.issues().list_issues(list.clone()).await.unwrap().into_inner().issues;
+    let issue = Issue { name: "ABC-3".into(), title: "new".into(), ..Default::default() };
+    let update = UpdateIssueRequest { issue: Some(issue), ..Default::default() };
+    let written = ann.issues().update_issue(update).await.unwrap().into_inner().issue.unwrap();
+    let seen = app.issues().list_issues(list).await.unwrap().into_inner().issues;
+    let give = "update issues set assignees = '{actors/ann}' where number = 1";
+    app.database.sql().await.batch_execute(give).await.unwrap();
+    let assigned = get("ABC-3").await;
+
+    let (one, two) = ("projects/abc/issues/1".to_owned(), "projects/abc/issues/2".to_owned());
+    let none = String::new;
+    assert_eq!(got, [(none(), none()), (two.clone(), none())]);
+    assert_eq!(listed.iter().map(above).collect::<Vec<_>>(), got);
+    assert_eq!(above(&written), (two.clone(), none()));
+    assert_eq!(above(&seen[1]), (one.clone(), one.clone()), "who administers sees all");
+    assert_eq!(assigned, (two, one));
 }

@@ -1,5 +1,6 @@
 //! Issues of types that a project has made itself: what their workflows ask for.
 
+use futures_util::future::join_all;
 use potts::proto::workflow_service_client::WorkflowServiceClient;
 use potts::proto::{
     CloseIssueRequest, CreateGroupRequest, CreateIssueRelationRequest, CreateIssueTypeRequest,
@@ -8,9 +9,11 @@ use potts::proto::{
     UpdateIssueRequest, Workflow, transition_issue_request,
 };
 use prost_types::{Struct, Value};
+use tokio::time::Instant;
 use tonic::Code;
 
 use crate::issues::{create, get};
+use crate::support::app::PATIENCE;
 use crate::support::{TestApp, told};
 
 fn status(id: &str, category: StatusCategory) -> Status {
@@ -31,6 +34,7 @@ fn workflow() -> Workflow {
             status("ready", StatusCategory::Todo),
             status("free", StatusCategory::InProgress),
             status("mine", StatusCategory::InProgress),
+            status("slow", StatusCategory::InProgress),
             hidden,
             status("done", StatusCategory::Done),
         ],
@@ -45,6 +49,13 @@ fn workflow() -> Workflow {
             transition("hide", "hidden"),
             transition("done", "done"),
             transition("finish", "done"),
+            // The engine of patterns takes time in proportion to pattern and text; those that go
+            // back over what they have read take longer than anybody waits.
+            Transition {
+                condition: "self.parameters.words.matches('(a*)*(a?){50}a{50}(.*)(.*)[^a]$')"
+                    .into(),
+                ..transition("slow", "slow")
+            },
         ],
         ..Default::default()
     }
@@ -78,11 +89,13 @@ async fn app() -> TestApp {
         ..Default::default()
     };
     workflows.create_workflow(request).await.unwrap();
-    let severity = structure(&[("severity", structure(&[("type", text("integer"))]))]);
+    let of_type = |name| structure(&[("type", text(name))]);
+    let fields = [("severity", of_type("integer")), ("words", of_type("string"))];
+    let properties = structure(&fields);
     let issue_type = IssueType {
         kind: IssueKind::Custom.into(),
         workflow: "own".into(),
-        parameter_schema: Some(object(&[("properties", severity)])),
+        parameter_schema: Some(object(&[("properties", properties)])),
         ..Default::default()
     };
     let request = CreateIssueTypeRequest {
@@ -226,4 +239,33 @@ async fn a_status_hides_an_issue_from_whoever_is_not_in_its_groups() {
     assert_eq!(hidden.issue.unwrap().visible_to, ["groups/qa"]);
     assert_eq!(again.why(), (Code::NotFound, "RESOURCE_NOT_FOUND"));
     assert_eq!(seen.into_inner().issue.unwrap().status, "hidden");
+}
+
+/// Goal: a pattern and a text that are made to take long end by fuel, with a reason, and nobody
+/// else waits for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worst_pattern_in_a_condition_holds_up_nobody() {
+    let app = app().await;
+    let words = Some(object(&[("words", text(&"a".repeat(60_000)))]));
+    let slow = || TransitionIssueRequest {
+        r#move: Some(transition_issue_request::Move::Transition("slow".into())),
+        ..to("", words.clone())
+    };
+    let began = Instant::now();
+
+    let refusals = join_all((0..50).map(|_| {
+        let (mut issues, request) = (app.issues(), slow());
+        async move { told(issues.transition_issue(request).await) }
+    }));
+    let others = join_all((0..50).map(|_| app.issue("abc", "other")));
+    let (refusals, others) = tokio::join!(refusals, others);
+
+    for refused in refusals {
+        assert_eq!(refused.why(), (Code::FailedPrecondition, "CONDITION_FALSE"));
+        assert!(refused.message.contains("the condition of slow gives nothing"), "{refused:?}");
+        assert!(refused.message.contains("more steps than it may"), "{refused:?}");
+    }
+    assert_eq!(others.len(), 50);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    assert_eq!(get(&app, "ABC-1").await.status, "new", "nothing was changed");
 }

@@ -29,6 +29,7 @@ mod lists;
 mod people;
 mod projects;
 mod publish;
+mod purge;
 mod refusals;
 mod relations;
 mod remarks;

@@ -7,9 +7,9 @@ use potts::proto::{
     CreateCredentialResponse, CreateGroupRequest, CreateMemberRequest, Credential, DayOfWeek,
     DeleteActorRequest, DeleteGroupRequest, DeleteMemberRequest, DisableActorRequest,
     EnableActorRequest, GetActorRequest, GetGroupRequest, GetMemberRequest, GetProjectRequest,
-    Group, GroupKind, ListActorsRequest, ListGroupsRequest, ListMembersRequest,
-    ListProjectsRequest, Member, RevokeCredentialRequest, Role, UpdateActorRequest,
-    UpdateGroupRequest, UpdateMemberRequest, WorkingHours,
+    Group, GroupKind, ListActorsRequest, ListCredentialsRequest, ListCredentialsResponse,
+    ListGroupsRequest, ListMembersRequest, ListProjectsRequest, Member, RevokeCredentialRequest,
+    Role, UpdateActorRequest, UpdateGroupRequest, UpdateMemberRequest, WorkingHours,
 };
 use prost_types::{FieldMask, Timestamp};
 use tonic::Code;
@@ -239,6 +239,37 @@ async fn a_token_is_told_once_and_kept_nowhere() {
         }
     }
     assert!(looked_at > 5, "the tables are not empty");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_listed_for_administrators_without_their_tokens() {
+    let app = TestApp::start().await;
+    let ann = app.stranger("ann").await;
+    app.stranger("bob").await;
+    let made = [credential(&app, "ann").await, credential(&app, "ann").await];
+    let revoked = made[0].credential.clone().unwrap().name;
+    let revoke = RevokeCredentialRequest { name: revoked.clone(), ..Default::default() };
+    app.actors().revoke_credential(revoke).await.unwrap();
+    let list = async |token: &str| {
+        let (parent, page_token) = ("actors/ann".into(), token.into());
+        let request = ListCredentialsRequest { parent, page_size: 2, page_token };
+        app.actors().list_credentials(request).await.unwrap().into_inner()
+    };
+
+    let first: ListCredentialsResponse = list("").await;
+    let second = list(&first.next_page_token).await;
+    let own = ListCredentialsRequest { parent: "actors/ann".into(), ..Default::default() };
+    let refused = told(ann.actors().list_credentials(own).await);
+
+    assert_eq!((first.credentials.len(), second.credentials.len()), (2, 1));
+    assert!(!first.cursor.is_empty() && second.cursor.is_empty());
+    assert_eq!(second.next_page_token, "");
+    let all = [first.credentials, second.credentials].concat();
+    assert!(all.iter().map(|credential| &credential.uid).is_sorted(), "oldest first: {all:?}");
+    let gone = all.iter().filter(|credential| credential.revoke_time.is_some());
+    assert_eq!(gone.map(|credential| &credential.name).collect::<Vec<_>>(), [&revoked]);
+    assert!(all.contains(&made[1].credential.clone().unwrap()), "{all:?}");
+    assert_eq!(refused.why(), (Code::PermissionDenied, "ROLE_REQUIRED"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

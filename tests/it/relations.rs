@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use potts::proto::{
     CloseIssueRequest, CreateIssueRelationRequest, DeleteIssueRelationRequest, IssueRelation,
-    ListIssueRelationsRequest, RelationKind, subscribe_request,
+    ListIssueRelationsRequest, RelationKind, Role, subscribe_request,
 };
 use prost_types::value::Kind;
 use tonic::Code;
@@ -135,6 +135,32 @@ async fn lists_of_relations_have_pages() {
     assert_eq!(sizes, [2, 2, 1]);
     let expected: Vec<_> = (2..=6).map(|n| format!("projects/abc/issues/{n}")).collect();
     assert_eq!(pages.concat(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relations_are_listed_for_those_who_see_both_ends() {
+    let app = with_issues(4).await;
+    app.project("xyz").await;
+    app.issue("xyz", "elsewhere").await;
+    for to in ["ABC-1", "ABC-3", "ABC-4", "XYZ-1"] {
+        let request = relate("ABC-2", RelationKind::Causes, to);
+        app.issues().create_issue_relation(request).await.unwrap();
+    }
+    let hide =
+        "update issues set visible_to = '{groups/none}' where project = 'abc' and number < 2;
+                update issues set deleted_at = now() where project = 'abc' and number = 4";
+    app.database.sql().await.batch_execute(hide).await.unwrap();
+    let ann = app.actor("ann", "abc", Role::Viewer).await;
+    let of = |name: &str| ListIssueRelationsRequest { parent: name.into(), ..Default::default() };
+
+    let page = ann.issues().list_issue_relations(of("ABC-2")).await.unwrap().into_inner();
+    let hidden = told(ann.issues().list_issue_relations(of("ABC-1")).await);
+    let absent = told(ann.issues().list_issue_relations(of("ABC-9")).await);
+
+    let targets: Vec<_> = page.relations.into_iter().map(|relation| relation.target).collect();
+    assert_eq!(targets, ["projects/abc/issues/3"]);
+    assert_eq!(hidden.why(), absent.why());
+    assert_eq!(list(&app, "ABC-2").await.len(), 3, "all but what is deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -294,6 +294,8 @@ fn actor_calls() -> Vec<Call> {
         EnableActor enable_actor, would!(EnableActorRequest { name: name() });
         DisableActor disable_actor, would!(DisableActorRequest { name: name() });
         CreateCredential create_credential, would!(CreateCredentialRequest { parent: name() });
+        ListCredentials list_credentials,
+            ListCredentialsRequest { parent: name(), ..Default::default() };
     }
 }
 

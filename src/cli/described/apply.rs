@@ -1,5 +1,6 @@
 //! `potts apply`: makes things as files describe them, and leaves alone what is so already.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,7 +8,8 @@ use prost_types::FieldMask;
 use serde_json::Value;
 
 use super::document::{Document, documents};
-use super::kind::{Asked, Difference};
+use super::kind::{Asked, Difference, Fields};
+use super::verbs::StatusMapping;
 use crate::cli::client::{Client, Connection, request_id};
 use crate::cli::render::{clipped, plain};
 use crate::cli::{Failure, Output};
@@ -16,7 +18,8 @@ use crate::cli::{Failure, Output};
 pub const EXAMPLES: &str = "\
 Examples:
   potts apply -f team.yaml --dry-run
-  potts apply -f team.yaml workflows.yaml";
+  potts apply -f team.yaml workflows.yaml
+  potts apply -f workflows.yaml --status-mapping waiting=doing";
 
 /// Longer values are cut in differences.
 const VALUE_CHARS_MAX: usize = 60;
@@ -32,6 +35,8 @@ pub struct Apply {
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    moves: StatusMapping,
 }
 
 impl Apply {
@@ -40,8 +45,9 @@ impl Apply {
     pub async fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let documents = documents(&self.files)?;
         let client = Client::connect(&self.connection).await?;
+        let mapping = self.moves.given();
         for document in &documents {
-            let applied = apply(&client, document, self.dry_run, output).await;
+            let applied = apply(&client, document, &mapping, self.dry_run, output).await;
             applied.map_err(|failure| {
                 failure.or_hint(|| format!("refused was {}, {}", document.name, document.origin))
             })?;
@@ -53,12 +59,17 @@ impl Apply {
 async fn apply(
     client: &Client,
     document: &Document,
+    mapping: &BTreeMap<String, String>,
     dry_run: bool,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let Document { origin: _, kind, name, spec } = document;
-    let asked = Asked { request_id: request_id(&None), validate_only: false };
     let known = kind.get(client, name).await?;
+    let asked = Asked {
+        request_id: request_id(&None),
+        validate_only: false,
+        status_mapping: lost(spec, known.as_ref(), mapping),
+    };
     let differences = kind.differences(spec, known.as_ref().unwrap_or(&Default::default()))?;
     let what = match &known {
         None if dry_run => "would be created",
@@ -86,6 +97,25 @@ async fn apply(
         writeln!(output.out, "  {field}: {old} -> {new}")?;
     }
     Ok(())
+}
+
+/// What of a mapping a workflow needs: a file may describe several, and each is asked about no
+/// other statuses than those that it loses.
+fn lost(
+    spec: &Fields,
+    known: Option<&Fields>,
+    mapping: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let has = |of: Option<&Fields>, id: &str| {
+        let statuses = of.and_then(|fields| fields.get("statuses")).and_then(Value::as_array);
+        statuses.into_iter().flatten().any(|status| status.get("id").is_some_and(|is| is == id))
+    };
+    if !spec.contains_key("statuses") {
+        return BTreeMap::new();
+    }
+    let is_lost = |old: &str| has(known, old) && !has(Some(spec), old);
+    let needed = mapping.iter().filter(|(old, _)| is_lost(old));
+    needed.map(|(old, new)| (old.clone(), new.clone())).collect()
 }
 
 fn shown(value: &Value) -> String {

@@ -1,5 +1,7 @@
 //! The kinds of things that can be described in a file: one row each.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use prost_types::FieldMask;
@@ -21,6 +23,8 @@ pub struct Asked {
     pub request_id: String,
     /// Decide, and write nothing.
     pub validate_only: bool,
+    /// Where open issues go whose status an updated workflow loses.
+    pub status_mapping: BTreeMap<String, String>,
 }
 
 /// What a write came to.
@@ -55,11 +59,13 @@ fn fields(name: &str, message: &impl Message) -> Result<Fields, Failure> {
 }
 
 /// A row for each kind, in the order in which they depend on each other. `parent` is there where
-/// the request to create has one; `more` is what else the request to update takes.
+/// the request to create has one; `more` is what else the request to update takes of what was
+/// asked.
 macro_rules! kinds {
     ($($kind:ident in $service:ident as $field:ident / $id:ident:
        $create:ident $create_request:ident $(of $parent:ident)?,
-       $get:ident $get_request:ident, $update:ident $update_request:ident;)*) => {
+       $get:ident $get_request:ident,
+       $update:ident $update_request:ident $(with $more:ident)?;)*) => {
         /// A kind of things that files describe. Later ones refer to earlier ones.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum Kind { $(#[doc = concat!("`potts.v1.", stringify!($kind), "`.")] $kind,)* }
@@ -100,7 +106,7 @@ macro_rules! kinds {
                 sent: &Fields,
                 asked: &Asked,
             ) -> Result<Written, Failure> {
-                let Asked { request_id, validate_only } = asked.clone();
+                let Asked { request_id, validate_only, status_mapping: _ } = asked.clone();
                 let (_parent, id) = parts(name);
                 match self {$(
                     Kind::$kind => {
@@ -127,7 +133,7 @@ macro_rules! kinds {
                 mask: Option<FieldMask>,
                 asked: &Asked,
             ) -> Result<Written, Failure> {
-                let Asked { request_id, validate_only } = asked.clone();
+                let Asked { request_id, validate_only, status_mapping: _ } = asked.clone();
                 match self {$(
                     Kind::$kind => {
                         let mut request = proto::$update_request::default();
@@ -135,6 +141,7 @@ macro_rules! kinds {
                         request.update_mask = mask;
                         request.request_id = request_id;
                         request.validate_only = validate_only;
+                        $(request.$more = asked.$more.clone();)?
                         let send = async |request| client.$service().$update(request).await;
                         let answer = client.write(&asked.request_id, request, send).await?;
                         let fields = fields(self.message(), &answer.$field.unwrap_or_default())?;
@@ -161,7 +168,8 @@ kinds! {
         get_member GetMemberRequest, update_member UpdateMemberRequest;
     Workflow in workflows as workflow / workflow_id:
         create_workflow CreateWorkflowRequest of parent,
-        get_workflow GetWorkflowRequest, update_workflow UpdateWorkflowRequest;
+        get_workflow GetWorkflowRequest,
+        update_workflow UpdateWorkflowRequest with status_mapping;
     IssueType in workflows as issue_type / issue_type_id:
         create_issue_type CreateIssueTypeRequest of parent,
         get_issue_type GetIssueTypeRequest, update_issue_type UpdateIssueTypeRequest;

@@ -1,5 +1,6 @@
 //! `potts workflow`, `potts issue-type`, `potts action-type`: what a project configures.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,7 @@ Examples:
 const GET_EXAMPLES: &str = "\
 Examples:
   potts workflow get abc simple
+  potts workflow get abc careful/revisions/7
   potts action-type get abc take-action";
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -30,6 +32,7 @@ Examples:
 const UPDATE_EXAMPLES: &str = "\
 Examples:
   potts workflow update abc careful --file careful.yaml
+  potts workflow update abc careful --file careful.yaml --status-mapping waiting=doing
   potts issue-type update abc chore --file chore.json";
 const DELETE_EXAMPLES: &str = "\
 Examples:
@@ -61,7 +64,7 @@ enum Verb {
     List(List),
     /// Make a new revision with the fields that a file has
     #[command(after_help = UPDATE_EXAMPLES)]
-    Update(Sent),
+    Update(Change),
     /// Delete one; what is on one of its revisions stays there
     #[command(after_help = DELETE_EXAMPLES)]
     Delete(Delete),
@@ -72,7 +75,7 @@ struct Which {
     /// Which project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
-    /// Its id
+    /// Its id; to get an older one, with its revision: own/revisions/7
     id: String,
 }
 
@@ -85,6 +88,14 @@ struct Sent {
     file: PathBuf,
     #[command(flatten)]
     write: Write,
+}
+
+#[derive(Args, Debug)]
+struct Change {
+    #[command(flatten)]
+    sent: Sent,
+    #[command(flatten)]
+    moves: StatusMapping,
 }
 
 #[derive(Args, Debug)]
@@ -201,6 +212,37 @@ kinds! {
         delete_action_type DeleteActionTypeRequest "potts.v1.DeleteActionTypeResponse";
 }
 
+/// Where issues go.
+#[derive(Args, Debug)]
+pub struct StatusMapping {
+    /// Where open issues go whose status a workflow loses; may be given several times
+    #[arg(long, value_name = "OLD=NEW", value_parser = status_pair)]
+    status_mapping: Vec<(String, String)>,
+}
+
+/// Reads `waiting=doing`.
+fn status_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.into(), new.into())),
+        _ => Err("must be two statuses, such as waiting=doing".into()),
+    }
+}
+
+impl StatusMapping {
+    /// As it was given.
+    pub fn given(&self) -> BTreeMap<String, String> {
+        self.status_mapping.iter().cloned().collect()
+    }
+
+    fn of(&self, kind: Kind) -> Result<BTreeMap<String, String>, Failure> {
+        let given = self.given();
+        if kind != Kind::Workflow && !given.is_empty() {
+            return Err(Failure::Usage("--status-mapping: only workflows have statuses".into()));
+        }
+        Ok(given)
+    }
+}
+
 impl Which {
     fn name(&self, kind: Kind) -> String {
         format!("{}/{}/{}", self.project, collection(kind), self.id)
@@ -232,9 +274,9 @@ impl Configuration {
                 let written = kind.create(client, &name, &one(&file)?, &asked).await?;
                 show(output, &name, &written, &write)
             }
-            Verb::Update(sent) => {
-                let Sent { which, file, write } = sent;
-                let (name, asked) = (which.name(kind), asked(&write));
+            Verb::Update(Change { sent: Sent { which, file, write }, moves }) => {
+                let name = which.name(kind);
+                let asked = Asked { status_mapping: moves.of(kind)?, ..asked(&write) };
                 let mut fields = one(&file)?;
                 fields.insert("name".into(), Value::String(name.clone()));
                 let mask = kind.mask(&fields);
@@ -253,7 +295,11 @@ impl Configuration {
 }
 
 fn asked(write: &Write) -> Asked {
-    Asked { request_id: request_id(&write.request_id), validate_only: write.validate_only }
+    Asked {
+        request_id: request_id(&write.request_id),
+        validate_only: write.validate_only,
+        status_mapping: BTreeMap::new(),
+    }
 }
 
 fn show(

@@ -30,8 +30,10 @@ pub(super) use self::fields::{Due, due};
 use self::people::Assign;
 use self::relations::{Relate, Relations, Unrelate};
 use super::client::{Client, Connection, request_id};
+use super::comment::Comment;
 use super::json::{parse_struct, write_line};
 use super::project::{Write, told};
+use super::reference::Reference;
 use super::{Failure, Output, names};
 use crate::proto;
 use crate::proto::transition_issue_request::Move;
@@ -129,6 +131,10 @@ enum Verb {
     /// List how an issue stands to others
     #[command(after_help = relations::LIST_EXAMPLES)]
     Relations(Relations),
+    /// Say something about an issue or an action
+    Comment(Comment),
+    /// Point from an issue or an action to something else
+    Reference(Reference),
 }
 
 #[derive(Args, Debug)]
@@ -271,6 +277,8 @@ impl Issue {
             Verb::Relate(relate) => relate.run(client, output).await,
             Verb::Unrelate(unrelate) => unrelate.run(client, output).await,
             Verb::Relations(relations) => relations.run(client, output).await,
+            Verb::Comment(comment) => comment.run(client, output).await,
+            Verb::Reference(reference) => reference.run(client, output).await,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-pub use configuration::{ConfigurationKind, ConfigurationName};
+pub use configuration::{ConfigurationKind, ConfigurationName, RevisionName};
 pub use id::Id;
 pub use people::{ActorName, CredentialName, GroupName, MemberName, Principal};
 pub use work::{

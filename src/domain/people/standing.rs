@@ -48,7 +48,8 @@ pub struct Standing {
     pub principal: Principal,
     /// Whether they may act, and be given work. Groups always are.
     pub active: bool,
-    /// Whether they are a person: what a person holds they hold until they end it.
+    /// Whether they are a person: what a person holds they hold until they end it. Root counts as
+    /// one: who sends its token tries the service by hand, and no program beats for them.
     pub person: bool,
     /// Whether they administer the installation, and so every project of it.
     pub admin: bool,
@@ -65,7 +66,7 @@ impl Standing {
         Standing {
             principal: ActorName::root().into(),
             active: true,
-            person: false,
+            person: true,
             admin: true,
             groups: BTreeSet::new(),
             roles: BTreeMap::new(),

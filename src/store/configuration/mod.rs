@@ -64,6 +64,17 @@ prepared!(
 );
 
 prepared!(
+    Revision(
+        project: &'a str => Text,
+        kind: &'a str => Text,
+        id: &'a str => Text,
+        revision: i64 => BigInt,
+    ) -> SqlRow,
+    concat!("select ", columns!(), " from configurations c where c.project = {project} \
+             and c.kind = {kind} and c.id = {id} and c.revision = {revision}")
+);
+
+prepared!(
     Page(
         project: &'a str => Text,
         kind: &'a str => Text,
@@ -176,6 +187,18 @@ pub(super) async fn newest(
     let (project, kind) = (name.project.as_str(), name.kind.collection());
     let newest = Newest { project, kind, id: name.id.as_str(), _of: PhantomData };
     let rows: Vec<Row> = newest.load(conn).await?;
+    Ok(rows.into_iter().next().map(configuration))
+}
+
+/// One revision of a piece of configuration; the last one of a deleted one says so.
+pub(super) async fn revision(
+    conn: &mut AsyncPgConnection,
+    name: &ConfigurationName,
+    revision: i64,
+) -> Result<Option<Configuration>> {
+    let (project, kind) = (name.project.as_str(), name.kind.collection());
+    let find = Revision { project, kind, id: name.id.as_str(), revision, _of: PhantomData };
+    let rows: Vec<Row> = find.load(conn).await?;
     Ok(rows.into_iter().next().map(configuration))
 }
 

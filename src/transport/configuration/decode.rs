@@ -8,7 +8,7 @@ use crate::domain::configuration::{
 };
 use crate::domain::error::{Error, Reason, Result, invalid, quoted, required};
 use crate::domain::name::{
-    ConfigurationKind, ConfigurationName, GroupName, Id, Principal, ProjectId,
+    ConfigurationKind, ConfigurationName, GroupName, Id, Principal, ProjectId, RevisionName,
 };
 use crate::domain::schema::Schema;
 use crate::domain::workflow::{Category, Condition, Status, Transition, Workflow};
@@ -67,6 +67,14 @@ pub(super) fn name(field: &str, kind: ConfigurationKind, name: &str) -> Result<C
         return Err(required(field));
     }
     ConfigurationName::parse(field, kind, name)
+}
+
+/// The name of a piece of configuration, or of one of its revisions, that must be there.
+pub(super) fn revision(kind: ConfigurationKind, name: &str) -> Result<RevisionName> {
+    if name.is_empty() {
+        return Err(required("name"));
+    }
+    RevisionName::parse("name", kind, name)
 }
 
 /// The fields that a mask means.

@@ -12,7 +12,7 @@ use crate::domain::configuration::{
     DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow, built_in,
 };
 use crate::domain::error::{Error, Result, not_found};
-use crate::domain::name::{ConfigurationName, ProjectId};
+use crate::domain::name::{ConfigurationName, ProjectId, RevisionName};
 use crate::ledger::Answer;
 use crate::proto::{self, workflow_service_server::WorkflowService};
 use crate::store::Listed;
@@ -58,35 +58,43 @@ impl Configurations {
             Answer::Replayed(name) => {
                 let name = ConfigurationName::parse("name", T::KIND, &name)
                     .map_err(|error| Error::Internal(error.into()))?;
-                let known = self.find(&admitted.caller, &name).await?;
+                let known = self.find(&admitted.caller, &name, None).await?;
                 (configuration(&known.ok_or_else(|| not_found(&name))?), true)
             }
         };
         Ok(Outcome { sent: Some(sent.ok_or_else(other_kind)?), changed, cursor, replayed })
     }
 
-    /// The newest revision, also of what is deleted.
+    /// A revision, the newest if none is named, also of what is deleted.
     async fn find(
         &self,
         caller: &Caller,
         name: &ConfigurationName,
+        revision: Option<i64>,
     ) -> Result<Option<Configuration>> {
         let deadline = caller.deadline;
-        deadline.read(Box::pin(self.door.store.configuration(name, deadline.0))).await
+        let finding = self.door.store.configuration(name, revision, deadline.0);
+        deadline.read(Box::pin(finding)).await
     }
 
     async fn get<T: Sent>(&self, caller: &Caller, name: &str) -> Result<T> {
-        let name = decode::name("name", T::KIND, name)?;
+        let name = decode::revision(T::KIND, name)?;
+        let RevisionName { of, revision } = &name;
         // Hidden equals absent: the name that was asked is all that is said.
         let hidden = |error| match matches!(error, Error::NotFound { .. }) {
             true => not_found(&name),
             false => error,
         };
-        self.door.live_project(caller, &name.project).await.map_err(hidden)?;
-        let sent = match built_in::configuration(&name) {
-            Some(built_in) => configuration(&built_in),
+        self.door.live_project(caller, &of.project).await.map_err(hidden)?;
+        let sent = match built_in::configuration(of) {
+            Some(built_in) if revision.is_none_or(|asked| asked == built_in.revision) => {
+                configuration(&built_in)
+            }
+            Some(_) => return Err(not_found(&name)),
             None => {
-                let found = self.find(caller, &name).await?;
+                let found = self.find(caller, of, *revision).await?;
+                // Deleting makes a last revision, which nothing is ever on. Those before it are
+                // answered still: issues stay on them.
                 let found = found.filter(|found| found.deleted_at.is_none());
                 configuration(&found.ok_or_else(|| not_found(&name))?)
             }

@@ -17,7 +17,10 @@ use crate::ledger::Answer;
 use crate::proto;
 
 pub(super) use decode::create_credential;
-pub(super) use encode::{actor as encode_actor, group as encode_group, member as encode_member};
+pub(super) use encode::{
+    actor as encode_actor, credential as encode_credential, group as encode_group,
+    member as encode_member,
+};
 
 /// What every write answers.
 #[derive(Debug)]

@@ -257,6 +257,16 @@ fn credential_cases() -> Vec<Case> {
         create_credential REQUEST_ID_REUSED, "request_id",
             CreateCredentialRequest { request_id: text(USED), ..new_credential(|_| ()) };
 
+        list_credentials FIELD_REQUIRED, "parent", ask!(ListCredentialsRequest {});
+        list_credentials FIELD_INVALID, "parent",
+            ask!(ListCredentialsRequest { parent: text("groups/qa") });
+        list_credentials FIELD_INVALID, "page_size",
+            ask!(ListCredentialsRequest { parent: text("actors/ann"), page_size: -1 });
+        list_credentials PAGE_TOKEN_INVALID, "page_token",
+            ask!(ListCredentialsRequest { parent: text("actors/ann"), page_token: text("x") });
+        list_credentials RESOURCE_NOT_FOUND, NOBODY,
+            ask!(ListCredentialsRequest { parent: text("actors/none") });
+
         revoke_credential FIELD_REQUIRED, "name", ask!(RevokeCredentialRequest {});
         revoke_credential FIELD_INVALID, "name",
             ask!(RevokeCredentialRequest { name: text("actors/ann") });

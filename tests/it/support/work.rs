@@ -52,7 +52,7 @@ impl TestApp {
         app
     }
 
-    /// Root, who may do everything and counts as a machine.
+    /// Root, who may do everything and holds what it claims, as people do.
     pub fn root(&self) -> Hand {
         Hand(self.door.clone())
     }

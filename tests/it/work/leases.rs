@@ -19,16 +19,16 @@ async fn attempts(hand: &Hand, name: &str) -> Vec<AttemptState> {
 async fn a_worker_that_says_nothing_loses_its_claim() {
     let app = TestApp::with_issues(1).await;
     app.action(1, "Do it").await;
-    let root = app.root();
-    let held = root.claim(&named(1, 1)).await.unwrap();
+    let press = app.hand("press", "MACHINE", "WORKER").await;
+    let held = press.claim(&named(1, 1)).await.unwrap();
     assert!(held.lease_expire_time.is_some());
 
     app.database.advance_clock(31).await;
-    let late = told(root.complete(&held).await);
+    let late = told(press.complete(&held).await);
     let lost = app.action_once(&held.name, |action| action.state() == ActionState::Ready).await;
-    let anew = root.claim(&held.name).await.unwrap();
-    let stale = told(root.complete(&held).await);
-    let done = root.complete(&anew).await.unwrap();
+    let anew = press.claim(&held.name).await.unwrap();
+    let stale = told(press.complete(&held).await);
+    let done = press.complete(&anew).await.unwrap();
 
     assert_eq!(late.why(), (Code::FailedPrecondition, "FENCE_STALE"));
     assert_eq!((lost.fence, lost.holder.as_str()), (0, ""));
@@ -36,25 +36,46 @@ async fn a_worker_that_says_nothing_loses_its_claim() {
     assert_eq!(stale.why(), (Code::FailedPrecondition, "FENCE_STALE"));
     assert_eq!(stale.metadata("current"), anew.fence.to_string());
     assert_eq!(done.action.unwrap().state(), ActionState::Succeeded);
-    let states = attempts(&root, &held.name).await;
+    let states = attempts(&press, &held.name).await;
     assert_eq!(states, [AttemptState::Lost, AttemptState::Succeeded]);
+}
+
+/// Goal: who tries the service by hand, with its first token, does not lose the work to a timer.
+#[tokio::test(flavor = "multi_thread")]
+async fn root_holds_what_it_claims_as_people_do() {
+    let app = TestApp::with_issues(2).await;
+    for issue in [1, 2] {
+        app.action(issue, "Do it").await;
+    }
+    let (root, press) = (app.root(), app.hand("press", "MACHINE", "WORKER").await);
+    let named_one = root.claim(&named(1, 1)).await.unwrap();
+    let lost = press.claim(&named(2, 1)).await.unwrap();
+
+    app.database.advance_clock(31).await;
+    app.action_once(&lost.name, |action| action.state() == ActionState::Ready).await;
+    let drawn = root.next(1).await.remove(0);
+    let done = root.complete(&named_one).await.unwrap();
+
+    assert_eq!((named_one.lease_expire_time, drawn.lease_expire_time), (None, None));
+    assert_eq!(drawn.name, lost.name, "the lease of the machine has ended");
+    assert_eq!(done.action.unwrap().state(), ActionState::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_of_life_keeps_the_claim_and_leaves_no_event() {
     let app = TestApp::with_issues(1).await;
     app.action(1, "Do it").await;
-    let root = app.root();
-    let held = root.claim(&named(1, 1)).await.unwrap();
+    let press = app.hand("press", "MACHINE", "WORKER").await;
+    let held = press.claim(&named(1, 1)).await.unwrap();
     let head = app.head().await;
     let before = held.lease_expire_time.unwrap().seconds;
 
     app.database.advance_clock(20).await;
-    let until = root.beat(&held, 40).await.unwrap();
+    let until = press.beat(&held, 40).await.unwrap();
     app.database.advance_clock(40).await;
-    let seen = root.get(&held.name).await;
+    let seen = press.get(&held.name).await;
     let unheard = app.head().await == head;
-    let done = root.complete(&held).await;
+    let done = press.complete(&held).await;
 
     assert!((15..=25).contains(&(until - before)), "{before} {until}");
     assert_eq!((seen.progress, seen.note.as_str(), seen.etag), (40, "on it", held.etag.clone()));
@@ -65,17 +86,17 @@ async fn a_sign_of_life_keeps_the_claim_and_leaves_no_event() {
 async fn what_was_lost_five_times_is_poison() {
     let app = TestApp::with_issues(1).await;
     app.action(1, "Do it").await;
-    let root = app.root();
+    let press = app.hand("press", "MACHINE", "WORKER").await;
 
     for lost in 1..=5 {
-        root.claim(&named(1, 1)).await.unwrap();
+        press.claim(&named(1, 1)).await.unwrap();
         app.database.advance_clock(31 * lost).await;
         app.action_once(&named(1, 1), |action| action.holder.is_empty()).await;
     }
 
-    let action = root.get(&named(1, 1)).await;
+    let action = press.get(&named(1, 1)).await;
     assert_eq!(action.state(), ActionState::Panicked);
-    assert_eq!(root.next(1).await, []);
+    assert_eq!(press.next(1).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

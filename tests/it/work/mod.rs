@@ -2,6 +2,7 @@
 
 mod chains;
 mod claims;
+mod ends;
 mod gates;
 mod leases;
 mod lists;

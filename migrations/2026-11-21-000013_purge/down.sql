@@ -1,0 +1,1 @@
+drop index issues_by_deleted_at;
