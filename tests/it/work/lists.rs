@@ -72,7 +72,8 @@ async fn filters_take_states_assignees_and_types() {
     };
     let none = Vec::<String>::new();
 
-    assert_eq!(listed("projects/abc", "state = CLAIMED").await, [held.clone()]);
+    let by_state = listed("projects/abc", "state = CLAIMED").await;
+    assert_eq!(by_state, std::slice::from_ref(&held));
     assert_eq!(listed("projects/abc", "holder = \"actors/root\"").await, [held]);
     assert_eq!(listed("projects/abc", "state = SUCCEEDED").await, [named(1, 2)]);
     let two = listed("projects/abc", "state = READY OR state = SUCCEEDED").await;
