@@ -29,6 +29,7 @@ mod lists;
 mod people;
 mod projects;
 mod publish;
+mod random;
 mod refusals;
 mod relations;
 mod remarks;

@@ -9,6 +9,7 @@ mod draw;
 mod due;
 mod gate;
 mod place;
+mod plans;
 mod read;
 mod row;
 

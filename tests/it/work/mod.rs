@@ -5,4 +5,5 @@ mod claims;
 mod gates;
 mod leases;
 mod lists;
+mod plans;
 mod waits;
