@@ -73,7 +73,9 @@ macro_rules! commands {
             /// The same call, that only asks what it would do.
             pub fn validating(&self) -> Command {
                 let mut asking = self.clone();
-                match &mut asking { $(Command::$request(request) => request.validate_only = true,)* }
+                match &mut asking {
+                    $(Command::$request(request) => request.validate_only = true,)*
+                }
                 asking
             }
 

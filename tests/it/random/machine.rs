@@ -434,7 +434,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// Much time goes by: pauses are over, and so are the leases of machines and of what was to end.
+    /// Much time goes by: pauses are over, and so are leases of machines and of what was to end.
     pub fn pass_time(&mut self, is_machine: impl Fn(usize) -> bool) {
         self.now += 1;
         self.actions.iter_mut().for_each(|action| action.pauses = false);

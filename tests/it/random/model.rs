@@ -337,7 +337,7 @@ async fn pass_time(app: &TestApp, now: Timestamp, stretch: u32) {
     app.action(i64::try_from(ISSUES).unwrap() + 1, "Nobody does this").await;
 }
 
-/// Goal: the tables of states in the contract are what happens, whatever is asked in whatever order.
+/// Goal: the states of the contract are what happens, whatever is asked in whatever order.
 #[tokio::test(flavor = "multi_thread")]
 async fn actions_become_what_the_model_says() {
     let (seed, size) = (rng::seed(), rng::size(1_440));
