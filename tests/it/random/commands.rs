@@ -52,6 +52,7 @@ pub type Outcome = Result<Answer, Refusal>;
 macro_rules! commands {
     ($($clients:ident.$method:ident($request:ident) -> $field:ident: $resource:literal;)*) => {
         /// A changing call.
+        #[expect(clippy::enum_variant_names, reason = "they are called as their messages")]
         #[derive(Clone, Debug)]
         pub enum Command { $($request(Box<$request>),)* }
 

@@ -53,17 +53,15 @@ pub fn plain(field: &str, value: &Value) -> Value {
         "role" => "_ROLE_",
         _ => "",
     };
-    match value {
-        Value::String(text) if !prefix.is_empty() => {
-            json!(text.split_once(prefix).map_or(text.as_str(), |(_, name)| name))
-        }
-        // An error holds fields of its own.
-        Value::Object(fields) if field.ends_with("error") => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), plain(name, value)));
-            fields.filter(|(_, value)| !value.is_null()).collect()
-        }
-        value => exact(value),
+    if let (Value::String(text), false) = (value, prefix.is_empty()) {
+        return json!(text.split_once(prefix).map_or(text.as_str(), |(_, name)| name));
     }
+    // An error holds fields of its own.
+    if let (Value::Object(fields), true) = (value, field.ends_with("error")) {
+        let fields = fields.iter().map(|(name, value)| (name.clone(), plain(name, value)));
+        return fields.filter(|(_, value)| !value.is_null()).collect();
+    }
+    exact(value)
 }
 
 fn exact(value: &Value) -> Value {

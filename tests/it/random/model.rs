@@ -129,7 +129,15 @@ impl World<'_> {
                 let request = ReleaseActionRequest { name, fence, ..Default::default() };
                 verdict(hand.actions().release_action(request).await, |said| said.changed)
             }
-            ref verb => self.manage(verb).await,
+            Verb::Skip { .. }
+            | Verb::Cancel { .. }
+            | Verb::Repeat { .. }
+            | Verb::Assign { .. }
+            | Verb::Delay { .. }
+            | Verb::Activate
+            | Verb::Deactivate
+            | Verb::Close
+            | Verb::Reopen => self.manage(verb).await,
         }
     }
 
@@ -210,7 +218,12 @@ impl World<'_> {
                 let request = ReopenIssueRequest { name: issue, ..Default::default() };
                 verdict(issues.reopen_issue(request).await, |said| said.changed)
             }
-            ref other => unreachable!("holders do that: {other:?}"),
+            Verb::Add { .. }
+            | Verb::Claim { .. }
+            | Verb::Start { .. }
+            | Verb::Complete { .. }
+            | Verb::Fail { .. }
+            | Verb::Release { .. } => unreachable!("holders do that: {verb:?}"),
         }
     }
 
@@ -292,10 +305,8 @@ async fn seen(app: &TestApp, issue: i64) -> Vec<Seen> {
     let page = app.actions().list_actions(request).await.unwrap().into_inner();
     let seen = |action: Action| {
         let state = action.state().as_str_name().trim_start_matches("ACTION_STATE_").to_owned();
-        let blocked = match action.blocked_reason() {
-            BlockedReason::Unspecified => "",
-            reason => reason.as_str_name().trim_start_matches("BLOCKED_REASON_"),
-        };
+        let blocked = action.blocked_reason().as_str_name().trim_start_matches("BLOCKED_REASON_");
+        let blocked = if blocked == "UNSPECIFIED" { "" } else { blocked };
         Seen {
             state,
             blocked: blocked.into(),

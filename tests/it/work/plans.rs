@@ -69,8 +69,7 @@ const LARGE: [&str; 5] = ["issues", "actions", "action_waits", "ready_actions", 
 fn rows_read(plan: &str) -> usize {
     let number = |line: &str, after: &str| -> Option<f64> {
         let (_, rest) = line.split_once(after)?;
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        rest[..end].parse().ok()
+        rest.split(|c: char| !c.is_ascii_digit() && c != '.').next()?.parse().ok()
     };
     let (mut read, mut loops) = (0.0, 0.0);
     for line in plan.lines() {
