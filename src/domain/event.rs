@@ -123,7 +123,8 @@ catalogue! {
     ActionStarted = "action.started", Object,
         "The holder of an action has begun. data: attempt, step.";
     ActionUpdated = "action.updated", Object,
-        "Fields of an action changed, or its holder was asked to end it. data: changed[].";
+        "Fields of an action changed, or its holder was asked to end it. data: changed[]; where it \
+         was asked: stop_state, reason.";
     ActionTypeCreated = "action_type.created", System,
         "An action type was created. data: revision.";
     ActionTypeDeleted = "action_type.deleted", System,

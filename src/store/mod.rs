@@ -13,6 +13,7 @@ mod counter;
 mod credential;
 mod definition;
 mod error;
+mod explained;
 mod facts;
 mod group;
 mod hint;

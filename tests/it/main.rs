@@ -30,6 +30,7 @@ mod people;
 mod projects;
 mod publish;
 mod purge;
+mod random;
 mod refusals;
 mod relations;
 mod remarks;

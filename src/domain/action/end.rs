@@ -106,8 +106,10 @@ fn end(
 /// Asks the holder to end it soon. Said again in another way, it does not give them more time.
 pub(super) fn ask_to_stop(changed: &mut Changed<'_>, old: &Action, lease: &Lease, stop: Stop) {
     let at = lease.stop.as_ref().map_or(stop.at, |known| known.at);
+    // Said in another way, it is another end and the same time.
+    let changed_fields = if lease.stop.is_none() { &["stop_time"][..] } else { &[] };
     let said = data([
-        ("changed", json!(["stop_time"])),
+        ("changed", json!(changed_fields)),
         ("stop_state", json!(stop.end.as_str())),
         ("reason", json!(stop.reason)),
     ]);

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::Action;
 use super::attempt::ActionError;
+use super::gate::{Gate, GateOn};
+use super::place::{Place, Wait};
 use crate::domain::audience::Audience;
 use crate::domain::event::{Event, EventType};
 use crate::domain::name::Principal;
@@ -15,6 +17,17 @@ fn time(at: Option<jiff::Timestamp>) -> Value {
 
 fn error(error: Option<&ActionError>) -> Value {
     error.map_or(Value::Null, ActionError::to_value)
+}
+
+/// A dependency as it was asked for. Whether it is met follows from what it is on.
+fn dependency(gate: &Gate) -> Value {
+    match &gate.on {
+        GateOn::Action(name, _) => {
+            json!({ "action": name.to_string(), "satisfy": gate.satisfy.as_str() })
+        }
+        GateOn::Issue(name, _) => json!({ "issue": name.to_string() }),
+        GateOn::Time(at) => json!({ "not_before": at.to_string() }),
+    }
 }
 
 /// Whether there is nothing to tell.
@@ -32,14 +45,19 @@ fn is_empty(value: &Value) -> bool {
 impl Action {
     /// The fields that events tell the changes of, by their names in the contract, but for those
     /// that may be large.
-    fn small_fields(&self) -> [(&'static str, Value); 17] {
+    fn small_fields(&self) -> [(&'static str, Value); 18] {
         let blocked = self.place.blocked().map_or("", |reason| reason.as_str());
+        let wake_at = match &self.place {
+            Place::Waiting(Wait { due_at, .. }) => *due_at,
+            Place::Ready(_) | Place::Leased(_) | Place::Ended(_) => None,
+        };
         let lease = self.place.lease();
         let stop = lease.and_then(|lease| lease.stop.as_ref());
         let candidates: Vec<_> = self.candidates.iter().map(Principal::as_str).collect();
         [
             ("state", json!(self.state().as_str())),
             ("blocked_reason", json!(blocked)),
+            ("wake_time", time(wake_at)),
             ("title", json!(self.title)),
             ("action_type", json!(self.action_type)),
             ("assignee", json!(self.assignee.as_ref().map(|actor| actor.as_str()))),
@@ -79,7 +97,9 @@ impl Action {
     /// The event of its being added: all its fields that say something.
     pub(super) fn event_of_all(&self, data: Fields) -> Event {
         let mut event = self.event(EventType::ActionAdded, data);
+        let dependencies: Value = self.gates.iter().map(dependency).collect();
         let large = [
+            ("dependencies", dependencies),
             ("description", json!(self.description)),
             ("parameters", Value::Object(self.parameters.clone())),
         ];

@@ -15,7 +15,8 @@ use crate::store::error::Result;
 use crate::store::prepared::prepared;
 
 // A level lower counts as much as a minute of waiting. Rows of each line are locked in its order,
-// more than are taken where there are several lines; those become free with the commit.
+// more than are taken where there are several lines; those become free with the commit. The offset
+// keeps who may see the issue a question about one row: joined, it would be asked of all actions.
 prepared!(
     Next(
         project: &'a str => Text,
@@ -30,7 +31,7 @@ prepared!(
      where r.line_id = l.line_id and exists (select from actions a join issues i \
      on i.project = a.project and i.number = a.issue where a.uid = r.action_id \
      and ({sees_all} or i.visible_to is null or i.visible_to && {groups} \
-     or i.assignees && {principals})) \
+     or i.assignees && {principals}) offset 0) \
      order by r.vkey, r.action_id limit {take} for update skip locked) as r \
      where l.project = {project} \
      and (cardinality(l.performers) = 0 or l.performers && {principals}) \
@@ -40,6 +41,20 @@ prepared!(
      order by r.rank, r.action_id"
 );
 
+/// The statement that draws.
+pub(super) fn next<'a>(draw: &'a Draw, standing: &'a Standing, take: usize) -> Next<'a> {
+    let groups: Vec<&str> = standing.groups.iter().map(GroupName::as_str).collect();
+    Next {
+        project: draw.project.as_str(),
+        action_types: draw.action_types.iter().map(String::as_str).collect(),
+        principals: std::iter::once(draw.actor.as_str()).chain(groups.iter().copied()).collect(),
+        groups,
+        sees_all: standing.role(&draw.project) >= Some(Role::Admin),
+        take: i64::try_from(take).unwrap_or(i64::MAX),
+        _of: PhantomData,
+    }
+}
+
 /// Up to `take` ready actions that somebody may claim, locked, in the order in which they are to be
 /// claimed.
 pub(in crate::store) async fn draw(
@@ -48,16 +63,7 @@ pub(in crate::store) async fn draw(
     standing: &Standing,
     take: usize,
 ) -> Result<Vec<Action>> {
-    let groups: Vec<&str> = standing.groups.iter().map(GroupName::as_str).collect();
-    let next = Next {
-        project: draw.project.as_str(),
-        action_types: draw.action_types.iter().map(String::as_str).collect(),
-        principals: std::iter::once(draw.actor.as_str()).chain(groups.iter().copied()).collect(),
-        groups,
-        sees_all: standing.role(&draw.project) >= Some(Role::Admin),
-        take: i64::try_from(take).unwrap_or(i64::MAX),
-        _of: PhantomData,
-    };
+    let next = next(draw, standing, take);
     let rows: Vec<(String, i64, i64)> = next.load(conn).await?;
     let names: Vec<ActionName> = rows.into_iter().map(asks::name).collect();
     if names.is_empty() {

@@ -126,7 +126,7 @@ pub struct GatePlace {
 }
 
 impl GatePlace {
-    const FIRST: GatePlace = GatePlace { action: Uuid::nil(), ordinal: -1 };
+    pub(super) const FIRST: GatePlace = GatePlace { action: Uuid::nil(), ordinal: -1 };
 }
 
 type GateRow = (Uuid, i16, String, i64, i64, Option<i64>, Option<i64>);
@@ -144,6 +144,22 @@ fn gate(row: GateRow) -> (GatePlace, Option<OpenGate>) {
         (None, _) => None,
     };
     (place, on.map(|on| OpenGate { action, on }))
+}
+
+/// The question about gates on what has ended.
+pub(super) fn settled_by(ended: &Ended, after: GatePlace, limit: i64) -> SettledBy<'_> {
+    let Ended { actions, issues } = ended;
+    SettledBy {
+        action_projects: actions.iter().map(|name| name.issue.project.as_str()).collect(),
+        action_issues: actions.iter().map(|name| name.issue.number).collect(),
+        action_numbers: actions.iter().map(|name| name.number).collect(),
+        issue_projects: issues.iter().map(|name| name.project.as_str()).collect(),
+        issue_numbers: issues.iter().map(|name| name.number).collect(),
+        after_action: after.action,
+        after_ordinal: after.ordinal,
+        limit,
+        _of: PhantomData,
+    }
 }
 
 impl Store {
@@ -210,21 +226,9 @@ impl Store {
                 let settled = Settled { after_action, after_ordinal, limit, _of: PhantomData };
                 settled.load::<GateRow>(conn).await
             }
-            Some(Ended { actions, issues }) => {
-                let settled = SettledBy {
-                    action_projects: actions
-                        .iter()
-                        .map(|name| name.issue.project.as_str())
-                        .collect(),
-                    action_issues: actions.iter().map(|name| name.issue.number).collect(),
-                    action_numbers: actions.iter().map(|name| name.number).collect(),
-                    issue_projects: issues.iter().map(|name| name.project.as_str()).collect(),
-                    issue_numbers: issues.iter().map(|name| name.number).collect(),
-                    after_action,
-                    after_ordinal,
-                    limit,
-                    _of: PhantomData,
-                };
+            Some(ended) => {
+                let after = GatePlace { action: after_action, ordinal: after_ordinal };
+                let settled = settled_by(ended, after, limit);
                 settled.load::<GateRow>(conn).await
             }
         };

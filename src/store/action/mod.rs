@@ -10,6 +10,7 @@ mod due;
 mod gate;
 mod list;
 mod place;
+mod plans;
 mod read;
 mod row;
 

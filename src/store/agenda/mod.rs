@@ -8,9 +8,6 @@ mod statements;
 
 use std::marker::PhantomData;
 
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use tokio::time::Instant;
@@ -18,6 +15,7 @@ use tokio::time::Instant;
 use self::rows::{action, issue};
 use self::statements::{Aware, Next, Now, Parallel, PrepareActions, PrepareIssues, Review};
 use super::error::Result;
+use super::explained::Explained;
 use super::listed::{begin_snapshot, end_snapshot};
 use super::log::LogState;
 use super::log_page::PageRow;
@@ -87,30 +85,11 @@ async fn read(conn: &mut AsyncPgConnection, query: &AgendaQuery<'_>) -> Result<A
     Ok(agenda)
 }
 
-/// Asks how a statement would be carried out.
-struct Explained<T>(T);
-
-impl<T> QueryId for Explained<T> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<T> Query for Explained<T> {
-    type SqlType = Text;
-}
-
-impl<T: QueryFragment<Pg>> QueryFragment<Pg> for Explained<T> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        out.push_sql("explain ");
-        self.0.walk_ast(out)
-    }
-}
-
 macro_rules! plans {
     ($conn:ident, $query:ident, $live:ident, $($name:ident),* $(,)?) => {
         [$({
-            let statement = Explained($name::of($query, &$live, $query.size));
+            let statement = $name::of($query, &$live, $query.size);
+            let statement = Explained { carried_out: false, statement };
             let lines: Vec<String> = statement.load($conn).await?;
             (stringify!($name), lines.join("\n"))
         }),*]

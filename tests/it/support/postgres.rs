@@ -61,6 +61,15 @@ impl TestDatabase {
         connect(&self.url).await
     }
 
+    /// Stops the clock of the database at a time.
+    pub async fn stop_clock(&self, at: jiff::Timestamp) {
+        let stop_clock = format!(
+            "create or replace function potts_now() returns timestamptz
+                 language sql stable parallel safe return timestamptz '{at}'"
+        );
+        self.sql().await.batch_execute(&stop_clock).await.unwrap();
+    }
+
     /// Moves the clock of the database, from now on, by so many seconds.
     pub async fn advance_clock(&self, seconds: i64) {
         let move_clock = format!(

@@ -6,4 +6,5 @@ mod ends;
 mod gates;
 mod leases;
 mod lists;
+mod plans;
 mod waits;
