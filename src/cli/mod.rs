@@ -171,7 +171,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         Command::Operator(Operator::Config(flags)) => database::config(&flags),
         Command::Operator(Operator::Doctor(flags)) => database::doctor(&flags).await,
-        Command::Operator(Operator::Log(verb)) => log::run(verb).await,
+        Command::Operator(Operator::Log(verb)) => Box::pin(log::run(verb)).await,
         Command::Caller(verb) => call(*verb).await,
     }
 }

@@ -110,8 +110,8 @@ pub async fn run(log: Log) -> ExitCode {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut output = Output { out: &mut out, err: &mut err };
     let ended = match log.verb {
-        Verb::Show(show) => show.run(&config, &mut output).await,
-        Verb::Check(check) => check.run(&config, &mut output).await,
+        Verb::Show(show) => Box::pin(show.run(&config, &mut output)).await,
+        Verb::Check(check) => Box::pin(check.run(&config, &mut output)).await,
         Verb::NewEpoch(NewEpoch { yes, .. }) => new_epoch(yes, &config, &mut output).await,
     };
     let flushed = output.out.flush();
