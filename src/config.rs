@@ -95,6 +95,13 @@ settings! {
     message_bytes_max = "POTTS_MESSAGE_BYTES_MAX", "BYTES", "4194304";
     /// How long a request id is remembered, 1h to 7d: a retry later than that happens again.
     requests_kept = "POTTS_REQUESTS_KEPT", "SPAN", "24h";
+    /// How long events are kept at least, 1d or more, or `never` to drop any: a number of days as
+    /// `90d`, or a span as `2160h`. Less leaves subscribers that were away nothing to resume, more
+    /// takes room. Events go by partitions of two million.
+    log_retention = "POTTS_LOG_RETENTION", "SPAN|never", "90d";
+    /// A folder that partitions of the log are exported to before they are dropped, the same for
+    /// all replicas. Without it they are dropped.
+    log_archive_dir = "POTTS_LOG_ARCHIVE_DIR", "DIR", "none";
     /// How long calls may go on when the server stops, 1s to 60s. Then it ends regardless.
     shutdown_grace = "POTTS_SHUTDOWN_GRACE", "SPAN", "15s";
     /// The server's certificate chain, PEM. With it and the key, gRPC speaks TLS.
@@ -145,6 +152,9 @@ pub struct Config {
     pub caller_subscriptions_max: usize,
     pub message_bytes_max: usize,
     pub requests_kept: Duration,
+    /// None: for ever.
+    pub log_retention: Option<Duration>,
+    pub log_archive_dir: Option<PathBuf>,
     pub shutdown_grace: Duration,
     pub tls: Option<TlsFiles>,
 }
@@ -217,6 +227,7 @@ fn addr(value: &str) -> Result<SocketAddr, String> {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Config {
     /// Reads and checks every setting.
@@ -251,6 +262,8 @@ impl Config {
                 64 << 10..=64 << 20,
             )?,
             requests_kept: source.span("POTTS_REQUESTS_KEPT", 24 * HOUR, HOUR..=7 * 24 * HOUR)?,
+            log_retention: log_retention(&source)?,
+            log_archive_dir: folder(&source, "POTTS_LOG_ARCHIVE_DIR")?,
             shutdown_grace: source.span(
                 "POTTS_SHUTDOWN_GRACE",
                 Duration::from_secs(15),
@@ -297,13 +310,39 @@ impl Config {
     }
 }
 
+/// A folder, wherever the program is started from.
+fn folder(
+    source: &Source<'_, impl Lookup>,
+    variable: &'static str,
+) -> Result<Option<PathBuf>, Error> {
+    let Some(dir) = source.text(variable) else { return Ok(None) };
+    let absolute = std::path::absolute(&dir);
+    absolute.map(Some).map_err(|error| Error { variable, value: dir, cause: error.to_string() })
+}
+
+/// A span of which events are kept; none for ever. A day has 24 hours here.
+fn log_retention(source: &Source<'_, impl Lookup>) -> Result<Option<Duration>, Error> {
+    const VARIABLE: &str = "POTTS_LOG_RETENTION";
+    // Longer than anybody will look after a database.
+    let bounds = DAY..=36_500 * DAY;
+    let Some(value) = source.text(VARIABLE) else { return Ok(Some(90 * DAY)) };
+    if value == "never" {
+        return Ok(None);
+    }
+    let days = value.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    match days.and_then(|days| DAY.checked_mul(days)) {
+        Some(span) if bounds.contains(&span) => Ok(Some(span)),
+        Some(_) => {
+            let cause = "must be from 1d to 36500d, or never".into();
+            Err(Error { variable: VARIABLE, value, cause })
+        }
+        None => source.span(VARIABLE, 90 * DAY, bounds).map(Some),
+    }
+}
+
 fn data_dir(source: &Source<'_, impl Lookup>) -> Result<PathBuf, Error> {
-    if let Some(dir) = source.text("POTTS_DATA_DIR") {
-        return std::path::absolute(&dir).map_err(|error| Error {
-            variable: "POTTS_DATA_DIR",
-            value: dir,
-            cause: error.to_string(),
-        });
+    if let Some(dir) = folder(source, "POTTS_DATA_DIR")? {
+        return Ok(dir);
     }
     if rustix::process::geteuid().is_root() {
         return Ok("/var/lib/potts".into());
@@ -362,6 +401,10 @@ impl fmt::Display for Config {
             Migrate::Auto => "auto",
             Migrate::Never => "never",
         };
+        let retention = match self.log_retention {
+            Some(span) => format!("{}s", span.as_secs()),
+            None => "never".into(),
+        };
         let lines: &[(&str, Option<String>)] = &[
             ("POTTS_DATABASE_URL", secret(self.database_url.as_ref())),
             ("POTTS_DATA_DIR", path(Some(&self.data_dir))),
@@ -377,6 +420,8 @@ impl fmt::Display for Config {
             ("POTTS_CALLER_SUBSCRIPTIONS_MAX", Some(self.caller_subscriptions_max.to_string())),
             ("POTTS_MESSAGE_BYTES_MAX", Some(self.message_bytes_max.to_string())),
             ("POTTS_REQUESTS_KEPT", Some(format!("{}s", self.requests_kept.as_secs()))),
+            ("POTTS_LOG_RETENTION", Some(retention)),
+            ("POTTS_LOG_ARCHIVE_DIR", path(self.log_archive_dir.as_ref())),
             ("POTTS_SHUTDOWN_GRACE", Some(format!("{}s", self.shutdown_grace.as_secs()))),
             ("POTTS_TLS_CERT_FILE", path(tls.map(|tls| &tls.cert))),
             ("POTTS_TLS_KEY_FILE", path(tls.map(|tls| &tls.key))),
@@ -429,6 +474,11 @@ mod tests {
             ("POTTS_REQUESTS_KEPT", "1m"),
             ("POTTS_REQUESTS_KEPT", "soon"),
             ("POTTS_SHUTDOWN_GRACE", "2m"),
+            ("POTTS_LOG_RETENTION", "0d"),
+            ("POTTS_LOG_RETENTION", "23h"),
+            ("POTTS_LOG_RETENTION", "36501d"),
+            ("POTTS_LOG_RETENTION", "999999999999d"),
+            ("POTTS_LOG_RETENTION", "always"),
             ("POTTS_MESSAGE_BYTES_MAX", "1"),
             ("POTTS_TLS_CERT_FILE", "cert.pem"),
             ("POTTS_TLS_CLIENT_CA_FILE", "ca.pem"),
@@ -437,6 +487,26 @@ mod tests {
         ] {
             let error = read(&[wrong]).map(|_| ()).unwrap_err();
             assert!(error.to_string().starts_with("POTTS_"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn events_are_kept_for_days_for_a_span_or_for_ever() {
+        let days = |days: u32| Some(DAY * days);
+        for (value, kept) in [
+            ("", days(90)),
+            ("1d", days(1)),
+            ("24h", days(1)),
+            ("36500d", days(36_500)),
+            ("never", None),
+        ] {
+            let config = read(&[("POTTS_LOG_RETENTION", value)]).unwrap();
+            assert_eq!(config.log_retention, kept, "{value}");
+            // What is shown can be set again.
+            let shown = config.to_string();
+            let shown = shown.lines().find_map(|line| line.strip_prefix("POTTS_LOG_RETENTION="));
+            let again = read(&[("POTTS_LOG_RETENTION", shown.unwrap())]).unwrap();
+            assert_eq!(again.log_retention, kept, "{value}");
         }
     }
 

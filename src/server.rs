@@ -3,6 +3,7 @@
 //! `Server::start` is what `potts serve` calls, and what every test calls.
 
 mod database;
+mod horizon;
 mod housekeeping;
 mod tasks;
 mod token;
@@ -31,6 +32,7 @@ use housekeeping::Readiness;
 use tasks::Tasks;
 
 pub use database::open;
+pub use horizon::{Retention, keep_horizon};
 
 /// A running server. Dropped, it stops without waiting for anybody; see [`Server::stop`].
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Server {
         let grpc = bind("POTTS_GRPC_ADDR", config.grpc_addr).await?;
         let http = bind("POTTS_HTTP_ADDR", config.http_addr).await?;
         let tls = config.tls.as_ref().map(read_tls).transpose()?;
+        Retention::of(&config).prepare()?;
 
         let (tasks, faults) = Tasks::new();
         let stopping = CancellationToken::new();
@@ -127,7 +130,7 @@ impl Server {
         let Server { parts, tasks, stopping, .. } = self;
         let Parts { store, hub, ledger, metrics, .. } = parts.clone();
         let replica = Uuid::new_v4();
-        let requests_kept = config.requests_kept;
+        let (requests_kept, retention) = (config.requests_kept, Retention::of(config));
         // Each start of a task takes its own handles.
         macro_rules! keep {
             ($name:literal, $room:ident::$task:ident($($part:ident),*)) => {{
@@ -139,6 +142,7 @@ impl Server {
             }};
         }
         keep!("partitions", housekeeping::keep_partitions(store, hub, metrics));
+        keep!("horizon", housekeeping::keep_horizon(store, hub, retention));
         keep!("sweep", housekeeping::sweep(store, requests_kept));
         keep!("purge", housekeeping::purge(store));
         keep!("tell", housekeeping::tell(store, replica, ledger));

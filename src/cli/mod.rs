@@ -19,6 +19,7 @@ mod failure;
 mod group;
 mod issue;
 mod json;
+mod log;
 mod member;
 mod names;
 mod project;
@@ -101,6 +102,8 @@ pub enum Operator {
     /// Look whether the service could run, and say what is in its way.
     #[command(after_help = "Examples:\n  potts doctor\n  potts doctor --data-dir /srv/potts")]
     Doctor(Box<Flags>),
+    /// Look into the log of events, and after it.
+    Log(log::Log),
 }
 
 /// What a client does.
@@ -170,6 +173,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         }
         Command::Operator(Operator::Config(flags)) => database::config(&flags),
         Command::Operator(Operator::Doctor(flags)) => database::doctor(&flags).await,
+        Command::Operator(Operator::Log(verb)) => Box::pin(log::run(verb)).await,
         Command::Caller(verb) => call(*verb).await,
     }
 }

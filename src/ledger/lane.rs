@@ -180,7 +180,7 @@ impl Work<'_> {
             tracing::debug!(?remedy, commands = batch.len(), %fault, "a batch failed");
             match remedy {
                 Remedy::Again(wait) => sleep(spread(wait, &batch)).await,
-                Remedy::Refresh => self.cache.clear(),
+                Remedy::Refresh => self.forget(),
                 Remedy::MakePartitions => self.make_partitions().await,
                 Remedy::Reconnect(wait) => {
                     self.lane.health.lost();
@@ -198,6 +198,12 @@ impl Work<'_> {
                 }
             }
         }
+    }
+
+    /// Forgets what was loaded, and where the log was thought to end: it may have lost its tail.
+    fn forget(&mut self) {
+        self.cache.clear();
+        self.known_head = self.lane.hub.head().seq;
     }
 
     async fn make_partitions(&self) {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::horizon::{self, Retention};
 use crate::domain::event::Seq;
 use crate::ledger::Ledger;
 use crate::store::{Fault, PARTITIONS_AHEAD, PURGE_ISSUES_MAX, SWEEP_ROWS_MAX, Store};
@@ -70,6 +71,26 @@ pub async fn keep_partitions(
             // Another replica is at it.
             Ok(None) => metrics.partitions_ahead(PARTITIONS_AHEAD),
             Err(error) => tracing::warn!(%error, "cannot make partitions, will try again"),
+        }
+    }
+}
+
+/// Moves the beginning of the log, from the start on: what was cut off with another server goes on.
+pub async fn keep_horizon(
+    store: Store,
+    hub: Hub,
+    retention: Retention,
+    stopping: CancellationToken,
+) {
+    loop {
+        let keeping = horizon::keep_horizon(&store, &retention, hub.head().seq);
+        let Some(kept) = stopping.run_until_cancelled(keeping).await else { return };
+        if let Err(error) = kept {
+            let cause = format!("{error:#}");
+            tracing::warn!(cause, "cannot move the beginning of the log, will try again");
+        }
+        if !wait(KEEP_PERIOD, &stopping).await {
+            return;
         }
     }
 }

@@ -27,6 +27,8 @@ pub const ORDER_LOCK: i64 = 7_307_495;
 pub const MIGRATION_LOCK: i64 = 7_307_496;
 /// The advisory lock of whoever keeps house: partitions and sweeping.
 pub const KEEPER_LOCK: i64 = 7_307_497;
+/// The advisory lock of whoever ends partitions, which may take long.
+pub const HORIZON_LOCK: i64 = 7_307_507;
 
 #[cfg(test)]
 mod tests {

@@ -283,8 +283,13 @@ pub struct LogState {
 /// What the log is now.
 pub(super) async fn state(conn: &mut AsyncPgConnection, known: Seq) -> Result<LogState> {
     let (epoch, oldest): (Uuid, i64) = State { _of: PhantomData }.get_result(conn).await?;
-    let known = known.max(Seq(oldest - 1));
-    Ok(LogState { epoch, oldest: Seq(oldest), head: head(conn, known).await? })
+    // Partitions before the beginning may be gone.
+    let mut end = head(conn, known.max(Seq(oldest))).await?;
+    if end < Seq(oldest) && partition::of(known) > partition::of(Seq(oldest)) {
+        // Nothing is left where the log was known to end.
+        end = head(conn, Seq(oldest)).await?;
+    }
+    Ok(LogState { epoch, oldest: Seq(oldest), head: end })
 }
 
 /// An event as the log holds it.
@@ -326,14 +331,26 @@ fn log_row(row: Row) -> LogRow {
 prepared!(
     Tail(after: i64 => BigInt, to: i64 => BigInt) -> SqlRow,
     "select seq, event_id, ends_command, project, root, subject, type, class, visible_before, \
-     visible_after, body from events where seq > {after} and seq <= {to} order by seq"
+     visible_after, case when seq > {after} then body else ''::bytea end \
+     from events where seq >= {after} and seq <= {to} order by seq"
 );
 
-/// Every event after one place, up to and including another.
+/// Every event after one place, up to and including another; and before them the event of the place
+/// itself, without its body, if the log has it.
 pub(super) async fn tail(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
     let tail = Tail { after: after.0, to: to.0, _of: PhantomData };
     let rows: Vec<Row> = tail.load(conn).await?;
     Ok(rows.into_iter().map(log_row).collect())
+}
+
+prepared!(
+    Count(after: i64 => BigInt, to: i64 => BigInt) -> BigInt,
+    "select count(*) from events where seq > {after} and seq <= {to}"
+);
+
+/// How many events there are after one place, up to and including another.
+pub(super) async fn count(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<i64> {
+    Ok(Count { after: after.0, to: to.0, _of: PhantomData }.get_result(conn).await?)
 }
 
 prepared!(

@@ -12,11 +12,13 @@ mod connect;
 mod counter;
 mod credential;
 mod definition;
+mod epoch;
 mod error;
 mod explained;
 mod facts;
 mod group;
 mod hint;
+mod horizon;
 mod issue;
 mod issue_list;
 mod listed;
@@ -58,6 +60,7 @@ pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
+pub use horizon::{Archive, EndedPartition, GRACE as HORIZON_GRACE, Horizon, PartitionState};
 pub use issue_list::IssueList;
 use listed::listed;
 pub use listed::{Listed, LogEnd};
@@ -283,7 +286,8 @@ impl Store {
         reader.give_back(state).await
     }
 
-    /// Every event after one place, up to and including another.
+    /// Every event after one place, up to and including another; and before them the event of the
+    /// place itself, without its body, if the log has it.
     pub async fn tail(&self, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
         let mut reader = self.stream.get(None).await?;
         let rows = log::tail(reader.conn(), after, to).await;
@@ -324,6 +328,36 @@ impl Store {
     pub async fn keep_partitions(&self, known_head: Seq) -> Result<Option<i64>> {
         let mut conn = self.connector.connect(Purpose::Keep).await?;
         partition::keep(&mut conn, known_head).await
+    }
+
+    /// The hand that moves the beginning of the log; none if another replica has it.
+    pub async fn horizon(&self) -> Result<Option<Horizon>> {
+        Horizon::take(self.connector.connect(Purpose::Keep).await?).await
+    }
+
+    /// How many events there are after one place, up to and including another: looks at each.
+    pub async fn count_events(&self, after: Seq, to: Seq) -> Result<i64> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        log::count(&mut conn, after, to).await
+    }
+
+    /// The archives that were made, by the numbers of their partitions.
+    pub async fn archives(&self) -> Result<Vec<(i64, Archive)>> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        horizon::archives(&mut conn).await
+    }
+
+    /// Draws a new epoch: every cursor of before is refused from now on. Answers it.
+    pub async fn new_epoch(&self) -> Result<Uuid> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        epoch::renew(&mut conn).await
+    }
+
+    /// Draws a new epoch if the log of this one has lost an event, whose id ended so. Answers
+    /// whether it has.
+    pub async fn new_epoch_if_lost(&self, epoch: Uuid, seq: Seq, id_tail: [u8; 8]) -> Result<bool> {
+        let mut conn = self.connector.connect(Purpose::Keep).await?;
+        epoch::renew_if_lost(&mut conn, epoch, seq, id_tail).await
     }
 
     /// Forgets what is kept for a time only. Answers how many rows went.

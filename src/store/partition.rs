@@ -31,6 +31,7 @@ prepared!(
 );
 
 prepared!(
+    /// Takes an advisory lock of the session, if it is free.
     TryLock(lock: i64 => BigInt) -> Bool,
     "select pg_try_advisory_lock({lock})"
 );
@@ -49,6 +50,7 @@ pub(super) async fn keep(conn: &mut AsyncPgConnection, known_head: Seq) -> Resul
 }
 
 async fn make(conn: &mut AsyncPgConnection, known_head: Seq) -> Result<i64> {
+    // What lies before the beginning may be gone.
     let mut head = known_head.max(Seq(Start { _of: PhantomData }.get_result(conn).await?));
     let newest: Option<i64> = Newest { _of: PhantomData }.get_result(conn).await?;
     let mut newest = newest.unwrap_or(of(head) - 1);
@@ -56,7 +58,7 @@ async fn make(conn: &mut AsyncPgConnection, known_head: Seq) -> Result<i64> {
         // The head is looked up in its partition and the next: both must be there first.
         newest = attach_until(conn, newest, of(head) + 1).await?;
         let found = log::head_near(conn, head).await?;
-        if of(found) == of(head) {
+        if of(found) <= of(head) {
             break;
         }
         head = found;
@@ -72,7 +74,7 @@ async fn attach_until(conn: &mut AsyncPgConnection, newest: i64, wanted: i64) ->
     Ok(newest.max(wanted))
 }
 
-prepared!(Start() -> BigInt, "select oldest_seq - 1 from log_state");
+prepared!(Start() -> BigInt, "select oldest_seq from log_state");
 
 /// Makes a table and attaches it: unlike `create table … partition of`, this lets readers and
 /// writers of the log go on. The check spares the scan, and is dropped once it is not needed.

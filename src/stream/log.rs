@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use super::cursor::Position;
 use crate::domain::event::Seq;
 use crate::domain::name::Principal;
 use crate::domain::people::Standing;
@@ -25,11 +27,16 @@ pub trait Log: Send + Sync + Debug {
     /// What the log is now; `known` is a head that was seen before.
     fn state(&self, known: Seq) -> Reading<'_, LogState>;
 
-    /// Every event after one place, up to and including another.
+    /// Every event after one place, up to and including another; and before them the event of the
+    /// place itself, without its body, if the log has it.
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>>;
 
     /// What is seen of a stretch, and the row of its last place, seen or not.
     fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>>;
+
+    /// Has the log of this epoch be another one if it has lost the event before a place: then a new
+    /// epoch is drawn, once for all who ask. Answers whether it was lost.
+    fn disown_if_lost(&self, epoch: Uuid, known: Position) -> Reading<'_, bool>;
 
     /// The standing of these people, of those that exist.
     fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>>;
@@ -52,6 +59,10 @@ impl Log for Store {
 
     fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>> {
         Box::pin(self.log_page(stretch, view))
+    }
+
+    fn disown_if_lost(&self, epoch: Uuid, known: Position) -> Reading<'_, bool> {
+        Box::pin(self.new_epoch_if_lost(epoch, known.seq, known.check))
     }
 
     fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>> {

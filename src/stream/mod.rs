@@ -26,4 +26,5 @@ pub use frame::{Frame, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};
 pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};
+pub use open::expired;
 pub use subscription::Subscription;

@@ -188,7 +188,7 @@ fn diverged(seq: Seq) -> Error {
 }
 
 /// The events after a place are gone.
-pub(super) fn expired(oldest: Seq, head: Seq) -> Error {
+pub fn expired(oldest: Seq, head: Seq) -> Error {
     Error::OutOfRange {
         reason: Reason::CursorExpired,
         problem: format!("the log begins at {oldest}: list, then subscribe anew"),

@@ -250,9 +250,9 @@ impl Shared {
         };
         let mut newest = self.write();
         let before = newest.ring.head();
-        let known = newest.ring.get(first.seq);
-        if known.is_some_and(|known| known.event_id != first.event_id) {
-            // Another event at a place that readers may have been sent: not this log.
+        if first.seq <= before.seq && !newest.knows(first) {
+            // Another event at a place that readers may have been sent, or one that is too old to
+            // tell: perhaps not this log. The tail looks, and reads what is new.
             drop(newest);
             return self.doubt();
         }
@@ -426,6 +426,14 @@ impl Shared {
 }
 
 impl Newest {
+    /// Whether this is the event that is known at its place.
+    fn knows(&self, frame: &Frame) -> bool {
+        match self.ring.get(frame.seq) {
+            Some(known) => known.event_id == frame.event_id,
+            None => self.ring.head() == frame.position(),
+        }
+    }
+
     /// Enters what is not yet known of a stretch that begins at the next place or before it.
     fn enter(&mut self, frames: Vec<Arc<Frame>>) {
         let head = self.ring.head().seq;

@@ -88,14 +88,18 @@ async fn read(shared: &Shared, step: &mut i64) -> store::Result<Went> {
         examine(shared).await?;
     }
     // What is known to be there before the read must be in it.
-    let (after, known) = {
+    let (head, known) = {
         let newest = shared.read();
         let waiting = newest.waiting.newest().unwrap_or_default();
-        (newest.ring.head().seq, newest.table_head.max(waiting))
+        (newest.ring.head(), newest.table_head.max(waiting))
     };
+    let after = head.seq;
     let to = Seq(after.0 + *step);
     shared.counters.tail_reads.fetch_add(1, Ordering::Relaxed);
-    let rows = shared.ask(shared.log.tail(after, to)).await?;
+    let mut rows = shared.ask(shared.log.tail(after, to)).await?;
+    if !follows(&mut rows, head) && !examine(shared).await? {
+        return Ok(Went::Badly);
+    }
     if !dense(&rows, after, known.min(to)) {
         // A log that was replaced looks just like one with a hole.
         if examine(shared).await? {
@@ -112,6 +116,15 @@ async fn read(shared: &Shared, step: &mut i64) -> store::Result<Went> {
     };
     shared.found_dense(rows.into_iter().map(frame).map(Arc::new).collect());
     Ok(if full { Went::On } else { Went::Idle })
+}
+
+/// Takes the row of the head out. Whether the rows are of the log that it is the head of: one that
+/// was replaced may have grown beyond it.
+fn follows(rows: &mut Vec<LogRow>, head: Position) -> bool {
+    let is_there = rows.first().is_some_and(|row| row.seq == head.seq);
+    let found = is_there.then(|| rows.remove(0));
+    let found = found.map_or_else(Position::default, |row| Position::after(row.seq, row.event_id));
+    found == head
 }
 
 /// Whether the rows follow the place, each other, and reach at least so far.
@@ -135,12 +148,15 @@ fn frame(row: LogRow) -> Frame {
 
 /// Looks whether the log is still the one that this hub knows, and adopts it if not. Answers
 /// whether it is.
+///
+/// A log that has lost events gets a new epoch first: whoever holds a cursor of what was lost, on
+/// whatever replica, is refused by it, and not sent other events in their place later.
 async fn examine(shared: &Shared) -> store::Result<bool> {
     let (epoch, known) = {
         let newest = shared.read();
         (newest.epoch, newest.ring.head())
     };
-    let state = shared.ask(shared.log.state(known.seq)).await?;
+    let mut state = shared.ask(shared.log.state(known.seq)).await?;
     // One event before the beginning may be gone.
     let reaches = state.head >= known.seq && known.seq.next() >= state.oldest;
     let same = Epoch::of(state.epoch) == epoch
@@ -149,6 +165,12 @@ async fn examine(shared: &Shared) -> store::Result<bool> {
     if same {
         shared.found_same(state);
         return Ok(true);
+    }
+    if Epoch::of(state.epoch) == epoch && known.seq >= state.oldest {
+        if !shared.ask(shared.log.disown_if_lost(state.epoch, known)).await? {
+            return Err(Fault::Stale("it was read from a copy that lags behind".into()));
+        }
+        state = shared.ask(shared.log.state(known.seq)).await?;
     }
     let reading = Box::pin(place_of_head(shared.log.as_ref(), state));
     let head = shared.ask(reading).await?;

@@ -22,7 +22,7 @@ use crate::domain::filter::EventFilter;
 use crate::domain::name::parse_event_name;
 use crate::proto::{self, event_service_server::EventService};
 use crate::store::{LogState, Stretch};
-use crate::stream::{Epoch, Position, Start, Subscribe, Subscription};
+use crate::stream::{Epoch, Position, Start, Subscribe, Subscription, expired};
 
 /// How long a subscription may still say its last words when the server stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -37,6 +37,9 @@ impl Events {
     /// One event as the caller sees it, and the cursor after it.
     async fn event(&self, caller: &Caller, seq: Seq) -> Result<(proto::Event, String)> {
         let state = self.log_state(caller).await?;
+        if seq < state.oldest {
+            return Err(expired(state.oldest, state.head));
+        }
         let view = caller.view(EventFilter::default());
         let rows = match (state.oldest..=state.head).contains(&seq) {
             true => {
@@ -52,9 +55,14 @@ impl Events {
         Ok((event, cursor))
     }
 
-    /// One event that the caller may see.
+    /// One event that the caller may see, as what something else is about: one that is gone is not
+    /// there.
     pub(super) async fn known_event(&self, caller: &Caller, seq: Seq) -> Result<proto::Event> {
-        self.event(caller, seq).await.map(|(event, _)| event)
+        let event = self.event(caller, seq).await.map(|(event, _)| event);
+        event.map_err(|error| match error.reason() == Reason::CursorExpired {
+            true => not_found(format!("events/{seq}")),
+            false => error,
+        })
     }
 
     async fn log_state(&self, caller: &Caller) -> Result<LogState> {

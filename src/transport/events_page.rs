@@ -11,6 +11,7 @@ use crate::domain::event::Seq;
 use crate::domain::reader::View;
 use crate::proto;
 use crate::store::{self, LogState, PageRow, Store, Stretch};
+use crate::stream::expired;
 
 /// A filter that takes little must not make one call read the whole log: the page ends here, with a
 /// token that goes on.
@@ -73,9 +74,13 @@ impl EventsPage {
         key: EventsKey,
     ) -> store::Result<Result<EventsPage>> {
         let before_oldest = Seq(state.oldest.0 - 1);
-        if key.head > state.head || !asked.newest_first && key.at < before_oldest {
-            // The log was replaced, or its oldest events went: a page would leave some out.
+        if key.head > state.head {
+            // The log was replaced.
             return Ok(Err(wrong()));
+        }
+        if !asked.newest_first && key.at < before_oldest {
+            // Its oldest events went: a page would leave some out.
+            return Ok(Err(expired(state.oldest, state.head)));
         }
         match asked.newest_first {
             true => EventsPage::read_newest(log, before_oldest, asked, key).await,
@@ -161,6 +166,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audience::Audience;
+    use crate::domain::error::Reason;
     use crate::domain::event::EventPattern;
     use crate::domain::filter::{EventFilter, Facts};
     use crate::domain::reader::Seen;
@@ -297,8 +303,10 @@ mod tests {
         };
 
         assert!(read(3, false, key).await.is_ok());
-        assert!(read(4, false, key).await.is_err());
+        let gone = read(4, false, key).await.unwrap_err();
+        assert_eq!(gone.reason(), Reason::CursorExpired);
         assert!(read(4, true, key).await.unwrap().events.is_empty());
-        assert!(read(1, false, EventsKey { head: Seq(11), ..key }).await.is_err());
+        let other = read(1, false, EventsKey { head: Seq(11), ..key }).await.unwrap_err();
+        assert_eq!(other.reason(), Reason::PageTokenInvalid);
     }
 }

@@ -166,9 +166,9 @@ async fn partitions(database: &TestDatabase, count: i64) {
 
 /// Goal: what a reader locks does not grow with the log.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bounded_read_locks_few_of_fifty_partitions() {
+async fn a_bounded_read_locks_few_of_two_hundred_partitions() {
     let database = filled().await;
-    partitions(&database, 50).await;
+    partitions(&database, 200).await;
     let mut session = database.sql().await;
     let tx = session.transaction().await.unwrap();
 
@@ -183,9 +183,9 @@ async fn a_bounded_read_locks_few_of_fifty_partitions() {
 
 /// Goal: nor does what an append locks, while it holds the lock that all others wait for.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_locks_few_of_fifty_partitions() {
+async fn an_append_locks_few_of_two_hundred_partitions() {
     let database = filled().await;
-    partitions(&database, 50).await;
+    partitions(&database, 200).await;
     let mut session = store(&database).session();
     let event = NewEvent {
         event_id: uuid::Uuid::new_v4(),
@@ -219,6 +219,60 @@ async fn an_append_locks_few_of_fifty_partitions() {
         assert_eq!(head, Seq(50_000));
         assert!(locked <= 32, "{locked}");
     }
+}
+
+/// Goal: whatever writes events holds the order lock; a place that is given without it is a defect.
+/// Method: a trigger looks at who holds what.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_appended_under_the_order_lock() {
+    let app = TestApp::start().await;
+    let sql = app.database.sql().await;
+    let watch = format!(
+        "create function under_the_order_lock() returns trigger language plpgsql as $$
+         begin
+             if not exists (select from pg_locks where pid = pg_backend_pid() and granted
+                               and locktype = 'advisory' and objid = {ORDER_LOCK}) then
+                 raise exception 'not under the order lock';
+             end if;
+             return null;
+         end $$;
+         create trigger under_the_order_lock before insert on events
+             for each statement execute function under_the_order_lock()"
+    );
+    sql.batch_execute(&watch).await.unwrap();
+
+    app.project("abc").await;
+    for n in 0..20 {
+        app.issue("abc", &n.to_string()).await;
+    }
+    let beside = "insert into events select seq + 21, gen_random_uuid(), project, root, subject,
+                         version, type, class, ends_command, recorded_at, body
+                    from events where seq = 1";
+    let refused = sql.batch_execute(beside).await.unwrap_err();
+
+    assert_eq!(refused.as_db_error().unwrap().message(), "not under the order lock");
+    assert_eq!(crate::fault_calls::log(&app.database).await.len(), 21);
+}
+
+/// Goal: `seq` is the order of the log, and not the time, whatever the clock does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_changes_no_order() {
+    let app = TestApp::start().await;
+    app.project("abc").await;
+    let mut follower = app.follow().await;
+
+    for (n, seconds) in [0, -7_200, 60, -3_600].into_iter().enumerate() {
+        app.database.advance_clock(seconds).await;
+        app.issue("abc", &n.to_string()).await;
+    }
+
+    let events = follower.events(5).await;
+    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    let subjects: Vec<&str> = events[1..].iter().map(|event| event.subject.as_str()).collect();
+    let issues = [1, 2, 3, 4].map(|n| format!("projects/abc/issues/{n}"));
+    assert_eq!(subjects, issues);
+    let time = |at: usize| events[at].record_time.as_ref().unwrap().seconds;
+    assert!(time(2) < time(1) && time(4) < time(3), "the clock was set back: {events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -344,7 +344,9 @@ async fn a_cursor_before_the_oldest_event_is_refused() {
     let Message::Started(started) = &left[0] else { panic!() };
     assert_eq!((started.oldest, started.head), (4, 5));
     let gone = potts::proto::GetEventRequest { name: "events/3".into() };
-    assert_eq!(told(app.events().get_event(gone).await).code, Code::NotFound);
+    let gone = told(app.events().get_event(gone).await);
+    assert_eq!(gone.why(), (Code::OutOfRange, "CURSOR_EXPIRED"));
+    assert_eq!((gone.metadata("oldest"), gone.metadata("head")), ("4", "5"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -252,6 +252,50 @@ async fn a_lost_tail_ends_all_streams() {
     }
 }
 
+/// Goal: cursors of what was lost stay refused, also when other events have come to their places.
+#[tokio::test(start_paused = true)]
+async fn a_lost_tail_is_another_log_for_every_cursor() {
+    let room = Room::new(log(100), Options::default()).await;
+    let mut reader = room.subscribe(Start::Now, all()).await.unwrap();
+    reader.until_caught_up().await;
+    let (lost, kept) = (room.after(100), room.after(80));
+    let before = room.hub.epoch();
+
+    room.log.lose_after(90);
+    assert_eq!(reader.error().await.reason(), Reason::EpochChanged);
+    drop(room.log.append(50));
+
+    assert_ne!(room.hub.epoch(), before);
+    for start in [lost, kept] {
+        let refused = room.subscribe(start, all()).await.map(drop).unwrap_err();
+        assert_eq!(refused.reason(), Reason::EpochChanged);
+    }
+}
+
+/// Goal: a log that has lost its tail and grown beyond it looks as if it only went on.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_grew_anew_beyond_the_head_is_not_taken_for_the_same() {
+    for handed_over in [false, true] {
+        // The ring is empty: nothing in memory knows what was at the places that changed.
+        let room = Room::new(log(100), Options::default()).await;
+        let mut reader = room.subscribe(Start::Now, all()).await.unwrap();
+        reader.until_caught_up().await;
+        let before = Instant::now();
+
+        room.log.lose_after(90);
+        room.log.change_events();
+        let frames = room.log.append(20);
+        if handed_over {
+            room.hub.publish(frames);
+        }
+
+        assert_eq!(reader.error().await.reason(), Reason::EpochChanged, "{handed_over}");
+        assert_eq!(reader.at.unwrap().seq, Seq(100), "{handed_over}");
+        assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+        assert_eq!(room.hub.head(), room.log.position(Seq(110)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_makes_the_hub_look_at_once() {
     let room = Room::new(log(100), Options::default()).await;

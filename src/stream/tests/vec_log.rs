@@ -273,7 +273,23 @@ impl Log for VecLog {
 
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>> {
         self.inner().tail_reads.push(Instant::now());
-        self.read(move |inner| inner.rows(after, to).map(|seq| inner.row(seq)).collect())
+        self.read(move |inner| {
+            let rows = inner.rows(Seq(after.0 - 1), to).map(|seq| inner.row(seq));
+            let bare = |row: LogRow| {
+                if row.seq == after { LogRow { body: Vec::new(), ..row } } else { row }
+            };
+            rows.map(bare).collect()
+        })
+    }
+
+    fn disown_if_lost(&self, epoch: Uuid, known: Position) -> Reading<'_, bool> {
+        let is_lost = !self.has(known.seq) || self.position(known.seq) != known;
+        let mut inner = self.inner();
+        if is_lost && Uuid::from_u128(inner.epoch) == epoch {
+            inner.epoch += 1;
+        }
+        drop(inner);
+        self.read(move |_| is_lost)
     }
 
     fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>> {

@@ -287,6 +287,8 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("Subscribe", "LOG_DIVERGED", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_AHEAD", "subscribe.rs", "a_cursor_that_does_not_fit_the_log_is_refused"),
     ("Subscribe", "CURSOR_EXPIRED", "subscribe.rs", "a_cursor_before_the_oldest_event_is_refused"),
+    ("GetEvent", "CURSOR_EXPIRED", "subscribe.rs", "a_cursor_before_the_oldest_event_is_refused"),
+    ("ListEvents", "CURSOR_EXPIRED", "horizon", "a_list_that_the_beginning_has_passed_is_refused"),
     ("Subscribe", "ACCESS_REVOKED", "visibility", "the_stream_of_who_is_disabled_ends_at_once"),
     ("PublishEvents", "ROLE_REQUIRED", "visibility", "messages_are_published_by_workers"),
     ("Subscribe", "LIMIT_REACHED", "subscribe.rs", "a_caller_has_a_hundred_subscriptions"),
@@ -323,6 +325,7 @@ fn every_documented_refusal_is_provoked() {
     let sources = [
         ("acceptance.rs", include_str!("../acceptance.rs")),
         ("door.rs", include_str!("../door.rs")),
+        ("horizon", include_str!("../horizon/mod.rs")),
         ("issue_trees.rs", include_str!("../issue_trees.rs")),
         ("issue_workflows.rs", include_str!("../issue_workflows.rs")),
         ("relations.rs", include_str!("../relations.rs")),
