@@ -14,7 +14,7 @@ use crate::floor::Floor;
 use crate::grpc::GrpcSide;
 use crate::measure::Span;
 use crate::options::Options;
-use crate::peers::{Peers, Rival};
+use crate::peers::{Peers, Rival, Serving};
 use crate::report::Line;
 
 const DATABASE: &str = "bench_catch_up";
@@ -42,7 +42,10 @@ pub async fn run(
     println!("catching up with {events} events");
     let url = cluster.database_with_log(DATABASE, events).await?;
     let side = GrpcSide::start_process(&url, &cluster.spare_folder()).await?;
-    let logs = Logs::fill(peers, events, options.span()).await?;
+    let mut logs = Vec::new();
+    for (peers, rival) in peers.iter().flat_map(|peers| Rival::ALL.map(|rival| (peers, rival))) {
+        logs.push(Log::fill(peers, rival, events, options.span()).await?);
+    }
     let (mut ours, mut text, mut binary) = (Vec::new(), Vec::new(), Vec::new());
     let mut theirs = [Vec::new(), Vec::new()];
     for _ in 0..options.rounds() {
@@ -53,8 +56,8 @@ pub async fn run(
         if let Some(floor) = floor {
             binary.push(floor.copy(&url, events, "binary").await?);
         }
-        for (log, rates) in logs.0.iter().zip(&mut theirs) {
-            rates.push(log.read(options).await?);
+        for (log, rates) in logs.iter().zip(&mut theirs) {
+            rates.push(log.read(options.span()).await);
         }
     }
     side.stop().await?;
@@ -64,52 +67,57 @@ pub async fn run(
         Line::of_rates(&format!("{name}/binary"), "copy, binary", None, (&ours, &binary)),
     ];
     let bounds = [Some(JETSTREAM_RATE_MIN), None];
-    for ((log, rates), rate_min) in logs.0.iter().zip(&theirs).zip(bounds) {
-        lines.push(Line::of_rates(&name, log.rival.name(), rate_min, (&ours, rates)));
+    for ((log, rates), rate_min) in logs.iter().zip(&theirs).zip(bounds) {
+        lines.push(Line::of_rates(&name, log.against(), rate_min, (&ours, rates)));
+    }
+    for log in logs {
+        log.serving.stop().await?;
     }
     Ok(lines)
 }
 
-/// The logs of rivals.
+/// The log of a rival, which runs as ours does: what it keeps in memory from round to round, it may
+/// use.
 #[derive(Debug)]
-struct Logs<'a>(Vec<Log<'a>>);
-
-#[derive(Debug)]
-struct Log<'a> {
-    peers: &'a Peers,
+struct Log {
     rival: Rival,
     events: u32,
-    folder: TempDir,
+    serving: Serving,
+    _folder: TempDir,
 }
 
-impl<'a> Logs<'a> {
-    /// Fills them. That nothing is flushed meanwhile changes nothing of what is read.
-    async fn fill(peers: Option<&'a Peers>, events: u32, span: Span) -> Result<Logs<'a>> {
-        let mut logs = Vec::new();
-        let Some(peers) = peers else { return Ok(Logs(logs)) };
-        for rival in Rival::ALL {
-            let events = if rival == Rival::Etcd { events / ETCD_SHARE } else { events };
-            let log = Log { peers, rival, events, folder: peers.folder()? };
-            log.work("fill", span).await.context("cannot fill the log of a rival")?;
-            logs.push(log);
-        }
-        Ok(Logs(logs))
+impl Log {
+    /// Fills it. That nothing is flushed meanwhile changes nothing of what is read.
+    async fn fill(peers: &Peers, rival: Rival, events: u32, span: Span) -> Result<Log> {
+        let events = if rival == Rival::Etcd { events / ETCD_SHARE } else { events };
+        let folder = peers.folder()?;
+        let serving = peers.serve(rival, folder.path(), false).await?;
+        let log = Log { rival, events, serving, _folder: folder };
+        log.work("fill", span).await.context("cannot fill the log of a rival")?;
+        Ok(log)
     }
-}
 
-impl Log<'_> {
     async fn work(&self, what: &str, span: Span) -> Result<Option<f64>> {
-        let serving = self.peers.serve(self.rival, self.folder.path(), false).await?;
         let events = [("events", usize::try_from(self.events)?)];
-        let seen = serving.run(what, &events, span).await?;
-        serving.stop().await?;
-        Ok(seen.rate)
+        Ok(self.serving.run(what, &events, span).await?.rate)
     }
 
-    /// Events a second.
-    async fn read(&self, options: &Options) -> Result<f64> {
-        let rate = self.work("catch-up", options.span()).await?;
-        rate.context("a rival reads without a rate")
+    /// Events a second; not a number if the rival fails.
+    async fn read(&self, span: Span) -> f64 {
+        match self.work("catch-up", span).await {
+            Ok(rate) => rate.unwrap_or(f64::NAN),
+            Err(error) => {
+                println!("catching up, {}: {error:#}", self.rival.name());
+                f64::NAN
+            }
+        }
+    }
+
+    fn against(&self) -> &'static str {
+        match self.rival {
+            Rival::JetStream => "JetStream",
+            Rival::Etcd => "etcd, a tenth",
+        }
     }
 }
 

@@ -20,6 +20,16 @@ pub enum What {
     Idle(usize, usize),
 }
 
+impl What {
+    /// Whether anything happens.
+    pub fn has_events(self) -> bool {
+        match self {
+            What::Publish | What::FanOut(_) | What::OtherReplica | What::Saturated(_) => true,
+            What::Idle(..) => false,
+        }
+    }
+}
+
 /// One thing to measure.
 #[derive(Clone, Debug)]
 pub struct Row {

@@ -21,6 +21,8 @@ use crate::subscriber::CONNECTIONS;
 use crate::work::Work;
 
 const DATABASE: &str = "bench_streams";
+/// Who calls before it counts; rivals are called by as many.
+const CALLERS_BEFORE: usize = 8;
 
 /// Who does it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -37,6 +39,14 @@ struct Seen {
     fell_behind: Option<f64>,
     cpu_us: Option<f64>,
     kib: Option<f64>,
+}
+
+impl Seen {
+    /// Of a rival that failed: what we did is told all the same.
+    fn missing(name: &str, rival: Rival, error: &anyhow::Error) -> Seen {
+        println!("{name}, {}: {error:#}", rival.name());
+        Seen { figures: Some(Figures::of_nothing()), ..Seen::default() }
+    }
 }
 
 type Measured = BTreeMap<(What, Side), Vec<Seen>>;
@@ -68,11 +78,14 @@ pub async fn run(
                 cluster.checkpoint().await?;
                 let seen = match (side, peers) {
                     (Side::Theirs(rival), Some(peers)) => {
-                        theirs(peers, rival, row.what, options.span()).await
+                        let seen = theirs(peers, rival, row.what, options.span()).await;
+                        seen.unwrap_or_else(|error| Seen::missing(&row.name, rival, &error))
                     }
-                    (Side::Ours | Side::Theirs(_), _) => ours.run(row.what, options.span()).await,
+                    (Side::Ours | Side::Theirs(_), _) => {
+                        let seen = ours.run(row.what, options.span()).await;
+                        seen.with_context(|| row.name.clone())?
+                    }
                 };
-                let seen = seen.with_context(|| format!("{}, {side:?}", row.name))?;
                 measured.entry((row.what, side)).or_default().push(seen);
             }
         }
@@ -94,6 +107,10 @@ struct Ours {
 impl Ours {
     async fn run(&self, what: What, span: Span) -> Result<Seen> {
         let side = GrpcSide::start_process(&self.url, &self.data).await?;
+        if what.has_events() {
+            // A server that was never called prepares and connects in the midst of the first calls.
+            side.run(Work::Update, CALLERS_BEFORE, Span::of(span.warm_up)).await?;
+        }
         let seen = match what {
             What::Publish => {
                 let figures = Some(side.run(Work::Update, CALLERS, span).await?);

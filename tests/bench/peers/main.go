@@ -19,6 +19,9 @@ import (
 // patience bounds every run: a rival that hangs ends with an error, and the bench goes on.
 const patience = 10 * time.Minute
 
+// work is something to do.
+type work func(context.Context, peer, job) (seen, error)
+
 func main() {
 	if err := command(os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "peers: %v\n", err)
@@ -58,15 +61,23 @@ func run(rival string, words []string) error {
 	if err := flags.Parse(words); err != nil {
 		return err
 	}
-	works := map[string]func(context.Context, peer, job) (seen, error){
-		"publish":  publish,
-		"fan-out":  fanOut,
-		"saturate": saturate,
+	warmed := func(work work) work {
+		return func(ctx context.Context, peer peer, job job) (seen, error) {
+			if err := warm(ctx, peer, job); err != nil {
+				return seen{}, err
+			}
+			return work(ctx, peer, job)
+		}
+	}
+	works := map[string]work{
+		"publish":  warmed(publish),
+		"fan-out":  warmed(fanOut),
+		"saturate": warmed(saturate),
 		"fill":     fill,
 		"catch-up": catchUp,
 		"idle":     idle,
 	}
-	work, known := works[*what]
+	do, known := works[*what]
 	if !known {
 		return fmt.Errorf("%q is no work", *what)
 	}
@@ -76,7 +87,7 @@ func run(rival string, words []string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	seen, err := work(ctx, peer, asked)
+	seen, err := do(ctx, peer, asked)
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", rival, *what, err)
 	}

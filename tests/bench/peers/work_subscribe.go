@@ -160,17 +160,25 @@ func catchUp(ctx context.Context, peer peer, job job) (seen, error) {
 
 // idle sees what subscribers cost that are told nothing, for the time of the job.
 func idle(ctx context.Context, peer peer, job job) (seen, error) {
+	var failed failures
+	asked := subscription{
+		subscribers: 1,
+		connections: 1,
+		failed:      failed.add,
+		receive:     func(int, []byte) {},
+	}
+	// What the first one makes is made for all.
+	closeFirst, err := peer.subscribe(ctx, asked)
+	if err != nil {
+		return seen{}, err
+	}
+	closeFirst()
 	before, err := memoryKiB(job.server)
 	if err != nil {
 		return seen{}, err
 	}
-	var failed failures
-	closeSubscribers, err := peer.subscribe(ctx, subscription{
-		subscribers: job.subscribers,
-		connections: job.subscribing,
-		failed:      failed.add,
-		receive:     func(int, []byte) {},
-	})
+	asked.subscribers, asked.connections = job.subscribers, job.subscribing
+	closeSubscribers, err := peer.subscribe(ctx, asked)
 	if err != nil {
 		return seen{}, err
 	}
