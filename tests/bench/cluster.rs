@@ -18,6 +18,8 @@ const SETTINGS: [(&str, &str); 3] =
 /// How many segments, of 16 MiB, are made before anything is measured. A server that has run for a
 /// while uses old ones again; to make one takes tens of milliseconds in the midst of a commit.
 const SEGMENTS: u32 = 128;
+/// How many events are filled in at a time.
+const CHUNK: u32 = 500_000;
 
 /// A private server, with its flushes on.
 #[derive(Debug)]
@@ -75,6 +77,11 @@ impl Cluster {
         self.dir.join("potts")
     }
 
+    /// Where rivals keep theirs: on the same disk.
+    pub fn peers_folder(&self) -> PathBuf {
+        self.dir.join("peers")
+    }
+
     /// A new database, with the schema and the issues.
     pub async fn database(&self, name: &str) -> Result<String> {
         let create = format!("create database {name} template {TEMPLATE}");
@@ -82,23 +89,38 @@ impl Cluster {
         Ok(with_database(&self.postgres.url(), name))
     }
 
+    /// The same, and whoever flushes a commit of it waits for two milliseconds first: a disk that
+    /// is slow, as far as commits see it. As on such a disk, the commits that come meanwhile wait
+    /// together and are flushed together. Unlike there, they go with the flush that is about to
+    /// begin and not with the next one, which is kinder to many callers, on either side.
+    pub async fn slow_database(&self, name: &str) -> Result<String> {
+        let url = self.database(name).await?;
+        let slow = format!(
+            "alter database {name} set commit_delay = 2000;
+             alter database {name} set commit_siblings = 0"
+        );
+        self.admin().await?.batch_execute(&slow).await?;
+        Ok(url)
+    }
+
     /// A database whose log holds so many events.
     pub async fn database_with_log(&self, name: &str, events: u32) -> Result<String> {
         let url = self.database(name).await?;
-        let fill = format!(
-            "insert into events (seq, event_id, project, root, subject, version, type, class,
-                    ends_command, recorded_at, body)
-             select n, gen_random_uuid(), 'projects/{PROJECT}',
-                    'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
-                    'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
-                    n / {ISSUES} + 1, 'issue.updated', 1, true, potts_now(), '\\x{body}'
-               from generate_series(1, {events}) as n;
-             vacuum (analyze) events;",
-            body = hex(&event_body()),
-        );
-        for statement in fill.split_inclusive(';') {
-            connect(&url).await?.batch_execute(statement).await?;
+        let body = hex(&event_body());
+        let client = connect(&url).await?;
+        let mut filled = 0;
+        while filled < events {
+            // The partitions behind the last of them are made as a server makes them.
+            store(&url)?.keep_partitions(Seq(filled.into())).await?;
+            let (from, to) = (filled + 1, events.min(filled + CHUNK));
+            client.batch_execute(&events_between(from, to, &body)).await?;
+            filled = to;
+            if filled < events {
+                // The WAL of a chunk is used again by the next one, and takes no more room.
+                client.batch_execute("checkpoint").await?;
+            }
         }
+        client.batch_execute("vacuum (analyze) events").await?;
         Ok(url)
     }
 
@@ -182,6 +204,19 @@ fn fill() -> String {
          select 'projects/{PROJECT}/issues/' || n, 'actions', {ACTIONS_PER_ISSUE},
                 {ACTIONS_PER_ISSUE} from generate_series(1, {ISSUES}) as n;
          create sequence bench_seq;"
+    )
+}
+
+/// Events of all issues in turn.
+fn events_between(from: u32, to: u32, body: &str) -> String {
+    format!(
+        "insert into events (seq, event_id, project, root, subject, version, type, class,
+                ends_command, recorded_at, body)
+         select n, gen_random_uuid(), 'projects/{PROJECT}',
+                'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
+                'projects/{PROJECT}/issues/' || n % {ISSUES} + 1,
+                n / {ISSUES} + 1, 'issue.updated', 1, true, potts_now(), '\\x{body}'
+           from generate_series({from}, {to}) as n"
     )
 }
 

@@ -1,5 +1,6 @@
 //! The whole server, called over loopback connections by the generated client.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,12 +21,15 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 use crate::measure::{Figures, Span, closed_loop};
+use crate::process::Process;
 use crate::work::{Choices, PROJECT, TITLE, Work};
 
 /// All rivals publish over so many connections; the number alone moves results.
 const CHANNELS: usize = 8;
 const TOKEN: &str = "the-token-of-the-bench";
 const GRACE: Duration = Duration::from_secs(10);
+/// The largest batch, and what is around it.
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Says who calls.
 #[derive(Clone, Debug)]
@@ -50,10 +54,20 @@ pub type Actions = ActionServiceClient<Connection>;
 /// Calls of events.
 pub type Events = EventServiceClient<Connection>;
 
+/// Where the server runs.
+#[derive(Debug)]
+enum Running {
+    /// In this process.
+    Here(Box<Server>),
+    /// In one of its own.
+    There(Box<Process>),
+}
+
 /// A server and connections to it.
 #[derive(Debug)]
 pub struct GrpcSide {
-    server: Server,
+    running: Running,
+    endpoint: Endpoint,
     connections: Vec<Channel>,
 }
 
@@ -69,12 +83,46 @@ impl GrpcSide {
             _ => None,
         })?;
         let server = Server::start(config).await?;
-        let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc_addr))?;
+        let addr = server.grpc_addr;
+        GrpcSide::connect(Running::Here(Box::new(server)), addr).await
+    }
+
+    /// The same, with the server in a process of its own.
+    pub async fn start_process(url: &str, data: &Path) -> Result<GrpcSide> {
+        let process = Process::start(url, data, TOKEN).await?;
+        let addr = process.grpc_addr;
+        GrpcSide::connect(Running::There(Box::new(process)), addr).await
+    }
+
+    async fn connect(running: Running, addr: SocketAddr) -> Result<GrpcSide> {
+        let endpoint = Endpoint::from_shared(format!("http://{addr}"))?;
         let mut connections = Vec::new();
         for _ in 0..CHANNELS {
             connections.push(endpoint.connect().await?);
         }
-        Ok(GrpcSide { server, connections })
+        Ok(GrpcSide { running, endpoint, connections })
+    }
+
+    /// The process of the server.
+    pub fn process_id(&self) -> Result<u32> {
+        match &self.running {
+            Running::Here(_) => Err(anyhow!("the server has no process of its own")),
+            Running::There(process) => process.id(),
+        }
+    }
+
+    /// So many clients, over at most so many connections that nobody else uses.
+    pub async fn readers(&self, count: usize, connections: usize) -> Result<Vec<Events>> {
+        let mut opened = Vec::new();
+        for _ in 0..connections.min(count) {
+            opened.push(self.endpoint.connect().await?);
+        }
+        let credential = Credential(format!("Bearer {TOKEN}").parse()?);
+        let connections = opened.iter().cycle().take(count).map(|channel| {
+            let connection = InterceptedService::new(channel.clone(), credential.clone());
+            EventServiceClient::new(connection).max_decoding_message_size(BATCH_BYTES_MAX)
+        });
+        Ok(connections.collect())
     }
 
     fn connection(&self, caller: usize) -> Result<Connection> {
@@ -115,8 +163,8 @@ impl GrpcSide {
 
     /// A client of a caller.
     pub fn events(&self, caller: usize) -> Result<Events> {
-        // The largest batch, and what is around it.
-        Ok(EventServiceClient::new(self.connection(caller)?).max_decoding_message_size(4 << 20))
+        let events = EventServiceClient::new(self.connection(caller)?);
+        Ok(events.max_decoding_message_size(BATCH_BYTES_MAX))
     }
 
     /// Lets so many callers do the work.
@@ -139,15 +187,19 @@ impl GrpcSide {
     }
 
     /// Stops the server.
-    pub async fn stop(self) {
+    pub async fn stop(self) -> Result<()> {
         drop(self.connections);
-        self.server.stop(GRACE).await;
+        match self.running {
+            Running::Here(server) => server.stop(GRACE).await,
+            Running::There(process) => process.stop().await?,
+        }
+        Ok(())
     }
 }
 
 async fn call(mut issues: Issues, work: Work, name: String, issue: proto::Issue) -> Result<()> {
     let changed = match work {
-        Work::Update => update(&mut issues, issue).await?,
+        Work::Update => update(&mut issues, issue).await?.changed,
         Work::Create => {
             let request = proto::CreateIssueRequest {
                 parent: name,
@@ -170,8 +222,11 @@ async fn call(mut issues: Issues, work: Work, name: String, issue: proto::Issue)
     changed.then_some(()).ok_or_else(|| anyhow!("a call changed nothing"))
 }
 
-/// Updates what [`issue`] changes; whether anything changed.
-pub async fn update(issues: &mut Issues, issue: proto::Issue) -> Result<bool> {
+/// Updates what [`changed`] gave, by one event.
+pub async fn update(
+    issues: &mut Issues,
+    issue: proto::Issue,
+) -> Result<proto::UpdateIssueResponse> {
     let paths = vec!["priority".to_owned(), "parameters.note".to_owned()];
     let request = proto::UpdateIssueRequest {
         issue: Some(issue),
@@ -179,7 +234,7 @@ pub async fn update(issues: &mut Issues, issue: proto::Issue) -> Result<bool> {
         request_id: String::new(),
         validate_only: false,
     };
-    Ok(issues.update_issue(request).await?.into_inner().changed)
+    Ok(issues.update_issue(request).await?.into_inner())
 }
 
 /// The parent and the issue of the next call of a caller.

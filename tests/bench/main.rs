@@ -11,16 +11,25 @@ mod catch_up;
 mod claim;
 mod cluster;
 mod comparison;
+mod cost;
 mod delivery;
 mod disk;
 mod floor;
+mod growth;
 mod grpc;
+mod idle;
 mod ledger;
 mod list;
 mod measure;
 mod options;
+mod peers;
+mod process;
 mod report;
 mod rounds;
+mod saturation;
+mod stream_rows;
+mod streams;
+mod subscriber;
 mod work;
 
 use std::sync::Arc;
@@ -30,34 +39,44 @@ use clap::Parser as _;
 use serde_json::{Value, json};
 
 use cluster::Cluster;
+use cost::Cost;
 use floor::Floor;
 use grpc::GrpcSide;
 use measure::Figures;
 use options::Options;
+use peers::Peers;
 use report::Line;
-
-/// How fast an event of a calm server must be at a subscriber, of a hundred 99.
-const DELIVERY_P99_MS_MAX: f64 = 2.0;
-/// What a reader of the log may lose to reading raw rows.
-const CATCH_UP_RATE_MIN: f64 = 0.5;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
+    process::allow_connections()?;
     let cluster = Cluster::start().await?;
     let measured = measure(&options, &cluster).await;
     cluster.stop().await?;
-    let (conditions, lines) = measured?;
-    println!("\n{}", report::table(&lines));
+    let Measured { conditions, lines, costs } = measured?;
+    println!("\n{}", report::tables(&lines, &costs));
     if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&report::json(&conditions, &lines))?;
+        let text = serde_json::to_string_pretty(&report::json(&conditions, &lines, &costs))?;
         std::fs::write(file, text + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }
 
-async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Line>)> {
+/// What came of a run, and under which conditions.
+#[derive(Debug)]
+struct Measured {
+    conditions: Value,
+    lines: Vec<Line>,
+    costs: Vec<Cost>,
+}
+
+async fn measure(options: &Options, cluster: &Cluster) -> Result<Measured> {
+    let peers = match options.peers {
+        true => Some(Peers::build(cluster.peers_folder()).await?),
+        false => None,
+    };
     let floor = Floor::find(cluster.binaries())?;
     let cores = std::thread::available_parallelism()?;
     let load = load();
@@ -72,6 +91,13 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Lin
     if floor.is_none() {
         println!("no floor: pgbench and psql are neither beside the server nor in PATH");
     }
+    let versions = match &peers {
+        Some(peers) => peers.versions().await?,
+        None => Vec::new(),
+    };
+    if !versions.is_empty() {
+        println!("beside {}", versions.join(" and "));
+    }
     let flushes_before = disk::flushes_per_second(&cluster.data())?;
     println!("the disk flushes 8 KiB {flushes_before:.0} times a second");
 
@@ -82,8 +108,10 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Lin
         let rounds = (options.rounds(), options.span());
         lines = rounds::run(cluster, floor.as_ref(), &comparisons, rounds).await?;
     }
-    lines.extend(deliveries(options, cluster).await?);
-    lines.extend(catch_ups(options, cluster, floor.as_ref()).await?);
+    let (streams, costs) = streams::run(options, cluster, peers.as_ref()).await?;
+    lines.extend(streams);
+    lines.extend(catch_up::run(options, cluster, floor.as_ref(), peers.as_ref()).await?);
+    lines.extend(growth::run(options, cluster).await?);
     lines.extend(agendas(options, cluster).await?);
     lines.extend(lists(options, cluster).await?);
 
@@ -97,35 +125,15 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<(Value, Vec<Lin
         "rounds": options.rounds(),
         "seconds": options.span().whole.as_secs(),
         "flushes_per_second": [flushes_before, flushes_after],
+        "peers": versions,
     });
-    Ok((conditions, lines))
+    Ok(Measured { conditions, lines, costs })
 }
 
 /// How busy the machine is, as far as it says.
 fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
-}
-
-async fn deliveries(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
-    let name = format!("delivery/{}", delivery::RATE);
-    if !options.wants(&name) {
-        return Ok(Vec::new());
-    }
-    println!("delivery to a subscriber, {} calls a second", delivery::RATE);
-    let url = cluster.database("bench_delivery").await?;
-    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
-    let (mut from_call, mut from_answer) = (Vec::new(), Vec::new());
-    for _ in 0..options.rounds() {
-        let delivery = delivery::run(&side, options.span()).await?;
-        from_call.push(delivery.from_call);
-        from_answer.push(delivery.from_answer);
-    }
-    side.stop().await;
-    Ok(vec![
-        Line::of_times(&format!("{name}/from call"), &from_call, Some(DELIVERY_P99_MS_MAX)),
-        Line::of_times(&format!("{name}/from answer"), &from_answer, None),
-    ])
 }
 
 async fn agendas(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
@@ -142,7 +150,7 @@ async fn agendas(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
         raw.push(agenda::raw(&queries, options.span()).await?);
         ours.push(agenda::grpc(&side, options.span()).await?);
     }
-    side.stop().await;
+    side.stop().await?;
     Ok(vec![Line::of_halves(name, "raw queries", agenda::P50_MAX, (&ours, &raw))])
 }
 
@@ -168,7 +176,7 @@ async fn lists(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
         late_raw.push(list::raw(&raw, &far, options.span()).await?);
         late.push(list::grpc(&lister, &far, options.span()).await?);
     }
-    side.stop().await;
+    side.stop().await?;
     let line = |page: usize, ours: &[Figures], raw: &[Figures]| {
         let name = format!("{name}/page {page}");
         Line::of_halves(&name, "the same SQL", list::P50_MAX, (ours, raw))
@@ -178,35 +186,5 @@ async fn lists(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
         line(1, &first, &first_raw),
         line(list::LATE_PAGE, &late, &late_raw),
         Line::of_halves(&flat, "page 1", list::LATE_MAX, (&late, &first)),
-    ])
-}
-
-async fn catch_ups(
-    options: &Options,
-    cluster: &Cluster,
-    floor: Option<&Floor>,
-) -> Result<Vec<Line>> {
-    let events = options.log_events();
-    let name = format!("catch-up/{events}");
-    if !options.wants(&name) {
-        return Ok(Vec::new());
-    }
-    println!("catching up with {events} events");
-    let url = cluster.database_with_log("bench_catch_up", events).await?;
-    let side = GrpcSide::start(&url, &cluster.spare_folder()).await?;
-    let (mut ours, mut text, mut binary) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..options.rounds() {
-        if let Some(floor) = floor {
-            text.push(floor.copy(&url, events, "text").await?);
-        }
-        ours.push(catch_up::run(&side, events).await?);
-        if let Some(floor) = floor {
-            binary.push(floor.copy(&url, events, "binary").await?);
-        }
-    }
-    side.stop().await;
-    Ok(vec![
-        Line::of_rates(&name, "copy to stdout", Some(CATCH_UP_RATE_MIN), (&ours, &text)),
-        Line::of_rates(&format!("{name}/binary"), "copy, binary", None, (&ours, &binary)),
     ])
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,11 @@ pub struct Span {
 }
 
 impl Span {
+    /// All of it counts.
+    pub fn of(whole: Duration) -> Span {
+        Span { warm_up: Duration::ZERO, whole }
+    }
+
     /// What counts.
     pub fn counted(self) -> Duration {
         self.whole - self.warm_up
@@ -80,6 +85,12 @@ pub fn medians(rounds: &[Figures]) -> Figures {
 /// Milliseconds, with their fractions.
 pub fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
+}
+
+/// Lets some time pass.
+pub async fn pass(span: Duration) {
+    // What never happens is waited for that long.
+    let _ = timeout(span, std::future::pending::<()>()).await;
 }
 
 /// Lets so many callers call, each one call after the other.

@@ -19,13 +19,25 @@ pub struct Options {
     #[arg(long)]
     full: bool,
 
-    /// Only comparisons whose name contains this, such as `ledger/update` or `catch-up`.
+    /// Only comparisons whose name contains this, such as `ledger/update`, `catch-up`,
+    /// `delivery`, `fan-out`, `idle` or `growth`.
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
 
     /// How long one measurement takes; the first quarter does not count.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: Option<u32>,
+
+    /// Beside JetStream and etcd too, each one node that flushes before it acknowledges, where they
+    /// do the same: publishing, delivery, fan-out, catching up, idle subscribers. Needs Go, and the
+    /// first time the network. Makes a run some three times as long.
+    #[arg(long)]
+    pub peers: bool,
+
+    /// A log of 10,000,000 events beside one of 100,000, where it is 1,000,000 otherwise. Takes
+    /// minutes to fill, and 15 GB of disk meanwhile.
+    #[arg(long, conflicts_with = "quick")]
+    long: bool,
 
     /// Where to write everything that was measured, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -60,6 +72,20 @@ impl Options {
     /// How long a log the catching up reads.
     pub fn log_events(&self) -> u32 {
         if self.quick { 50_000 } else { 400_000 }
+    }
+
+    /// How long a log is that has grown.
+    pub fn grown_events(&self) -> u32 {
+        match (self.quick, self.long) {
+            (true, _) => 200_000,
+            (false, true) => 10_000_000,
+            (false, false) => 1_000_000,
+        }
+    }
+
+    /// How many subscribers there are that are told nothing.
+    pub fn idle_subscribers(&self) -> usize {
+        if self.quick { 500 } else { 2_000 }
     }
 
     /// Of how many issues lists show a page.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::comparison::Comparison;
+use crate::cost::Cost;
 use crate::measure::{Figures, median, medians};
 
 /// A bound that a figure ought to keep. Missing it does not fail the run: the machine may be busy.
@@ -22,6 +23,15 @@ impl Goal {
     }
 }
 
+/// What is asked of ours beside somebody else's; by default nothing.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Bounds {
+    /// How many times their rate it ought to reach.
+    pub rate_min: Option<f64>,
+    /// How many times their p99 it may take.
+    pub p99_max: Option<f64>,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -36,23 +46,34 @@ pub struct Line {
 }
 
 impl Line {
-    /// A comparison over several rounds. Its ratio is the median of the rounds' ratios: what slows
-    /// one round down slows both sides down.
+    /// A comparison over several rounds.
     pub fn of(comparison: &Comparison, ours: &[Figures], floor: &[Figures]) -> Line {
-        let Comparison { name, floor: against, rate_min, p99_max, .. } = comparison;
-        let ratio = median(pairs(ours, floor, |figures| figures.rate));
-        let p99_ratio = median(pairs(ours, floor, |figures| figures.p99_ms));
-        let rate = rate_min.map(|bound| Goal::at_least(bound, ratio));
-        let p99 = p99_max.map(|bound| Goal::at_most(bound, "x", p99_ratio));
+        let &Comparison { rate_min, p99_max, .. } = comparison;
+        let (name, against) = (comparison.name.clone(), comparison.floor.side.name());
+        Line::beside(name, against, (ours, floor), Bounds { rate_min, p99_max })
+    }
+
+    /// Ours beside somebody else's. A ratio is the median of the rounds' ratios: what slows one
+    /// round down slows both sides down.
+    pub fn beside(
+        name: String,
+        against: &'static str,
+        (ours, theirs): (&[Figures], &[Figures]),
+        bounds: Bounds,
+    ) -> Line {
+        let ratio = median(pairs(ours, theirs, |figures| figures.rate));
+        let p99_ratio = median(pairs(ours, theirs, |figures| figures.p99_ms));
+        let rate = bounds.rate_min.map(|bound| Goal::at_least(bound, ratio));
+        let p99 = bounds.p99_max.map(|bound| Goal::at_most(bound, "x", p99_ratio));
         Line {
-            name: name.clone(),
-            against: against.side.name(),
+            name,
+            against,
             ours: medians(ours),
-            floor: Some(medians(floor)),
+            floor: Some(medians(theirs)),
             ratio: Some(ratio),
             p99_ratio: Some(p99_ratio),
             goals: rate.into_iter().chain(p99).collect(),
-            rounds: json!({ "ours": each(ours), "floor": each(floor) }),
+            rounds: json!({ "ours": each(ours), "floor": each(theirs) }),
         }
     }
 
@@ -158,23 +179,35 @@ fn json_of(figures: &Figures) -> Value {
     json!({ "rate": rate, "p50_ms": p50_ms, "p99_ms": p99_ms })
 }
 
-/// Everything that was measured, as a table.
-pub fn table(lines: &[Line]) -> String {
+/// Everything that was measured, as tables.
+pub fn tables(lines: &[Line], costs: &[Cost]) -> String {
+    let mut tables = String::new();
+    if !lines.is_empty() {
+        tables += &table(lines);
+    }
+    if !costs.is_empty() {
+        tables.push('\n');
+        tables += &cost_table(costs);
+    }
+    tables
+}
+
+fn table(lines: &[Line]) -> String {
     let header = [
         "",
         "against",
-        "floor/s",
+        "theirs/s",
         "ours/s",
         "ratio",
-        "floor p99",
-        "ours p99",
+        "their p99",
+        "our p99",
         "ratio",
-        "p50 ms",
+        "our p50",
         "",
     ];
-    let mut rows = vec![header.map(str::to_owned)];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(lines.iter().map(|line| {
-        [
+        vec![
             line.name.clone(),
             line.against.to_owned(),
             line.floor.map(|floor| number(floor.rate, 0)).unwrap_or_default(),
@@ -187,19 +220,37 @@ pub fn table(lines: &[Line]) -> String {
             line.verdict(),
         ]
     }));
-    let mut widths = [0; 10];
-    for row in &rows {
+    aligned(&rows)
+}
+
+/// A column a rival.
+fn cost_table(costs: &[Cost]) -> String {
+    let mut rivals: Vec<&str> = costs.iter().flat_map(Cost::rivals).collect();
+    rivals.sort_unstable();
+    rivals.dedup();
+    let header = [&["", "", "ours"], rivals.as_slice(), &[""]].concat();
+    let mut rows = vec![header.into_iter().map(str::to_owned).collect()];
+    rows.extend(costs.iter().map(|cost| cost.row(&rivals)));
+    aligned(&rows)
+}
+
+/// The first two columns and the last hold words, which stand to the left; numbers stand to the
+/// right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut widths = vec![0; columns];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.len().max(*width);
         }
     }
     let mut table = String::new();
-    for row in &rows {
+    for row in rows {
         let mut text = String::new();
         for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
-            // Words to the left, numbers to the right.
             text += &match index {
-                0 | 1 | 9 => format!("{cell:<width$}  "),
+                0 | 1 => format!("{cell:<width$}  "),
+                last if last + 1 == columns => format!("{cell:<width$}  "),
                 _ => format!("{cell:>width$}  "),
             };
         }
@@ -214,7 +265,8 @@ fn number(figure: f64, decimals: usize) -> String {
 }
 
 /// Everything that was measured, for programs.
-pub fn json(conditions: &Value, lines: &[Line]) -> Value {
+pub fn json(conditions: &Value, lines: &[Line], costs: &[Cost]) -> Value {
     let lines: Vec<Value> = lines.iter().map(Line::json).collect();
-    json!({ "conditions": conditions, "comparisons": lines })
+    let costs: Vec<Value> = costs.iter().map(Cost::json).collect();
+    json!({ "conditions": conditions, "comparisons": lines, "costs": costs })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::claim;
 use crate::cluster::Cluster;
-use crate::comparison::{Cell, Comparison, Side};
+use crate::comparison::{Cell, Comparison, Disk, Side};
 use crate::floor::Floor;
 use crate::grpc::GrpcSide;
 use crate::ledger::LedgerSide;
@@ -15,10 +15,11 @@ use crate::report::Line;
 use crate::work::SLOTS;
 use crate::work::Work::{Claim, ClaimMany};
 
-/// The databases.
+/// The databases, but for their disk.
 const FLOOR: &str = "bench_floor";
 const LEDGER: &str = "bench_ledger";
 const GRPC: &str = "bench_grpc";
+const DISKS: [Disk; 2] = [Disk::AsItIs, Disk::Slow];
 
 /// The figures of each cell, round by round.
 type Measured = BTreeMap<Cell, Vec<Figures>>;
@@ -53,10 +54,11 @@ pub async fn run(
     Ok(comparisons.iter().filter_map(line).collect())
 }
 
-/// What a round has opened; each is opened when it is first needed.
+/// What a round has opened for a disk; each is opened when it is first needed.
 #[derive(Debug)]
 struct Open<'a> {
     cluster: &'a Cluster,
+    disk: Disk,
     floor: Option<String>,
     ledger: Option<LedgerSide>,
     grpc: Option<GrpcSide>,
@@ -69,47 +71,77 @@ async fn run_round(
     span: Span,
     measured: &mut Measured,
 ) -> Result<()> {
-    let mut open = Open { cluster, floor: None, ledger: None, grpc: None };
-    for name in [FLOOR, LEDGER, GRPC] {
-        cluster.drop_database(name).await?;
+    for (disk, name) in DISKS.into_iter().flat_map(|d| [FLOOR, LEDGER, GRPC].map(|n| (d, n))) {
+        cluster.drop_database(&database(disk, name)).await?;
     }
     cluster.checkpoint().await?;
-    for cell in cells {
-        let Cell { work, callers, side } = *cell;
-        let figures = match side {
-            Side::Floor(travel) => {
-                let Some(floor) = floor else { continue };
-                let url = open.floor().await?;
-                let rounds = floor.run(&url, (work, travel), callers, span).await;
-                rounds.map(|rounds| rounds.each_of(if work == ClaimMany { SLOTS } else { 1 }))
+    for disk in DISKS {
+        let mut open = Open { cluster, disk, floor: None, ledger: None, grpc: None };
+        for cell in cells.iter().filter(|cell| cell.disk == disk) {
+            let Cell { work, callers, side, .. } = *cell;
+            if matches!((side, floor), (Side::Floor(_), None)) {
+                continue;
             }
-            Side::Ledger => open.ledger().await?.run(work, callers, span).await,
-            Side::Grpc if work == Claim => claim::run(open.grpc().await?, callers, 1, span).await,
-            Side::Grpc if work == ClaimMany => {
-                claim::run(open.grpc().await?, callers, SLOTS, span).await
-            }
-            Side::Grpc => open.grpc().await?.run(work, callers, span).await,
-        };
-        let context = || format!("{}, {}, {callers} callers", side.name(), work.name());
-        measured.entry(*cell).or_default().push(figures.with_context(context)?);
+            let figures = measure(&mut open, floor, *cell, span).await;
+            let context = || format!("{}, {}, {callers} callers", side.name(), work.name());
+            measured.entry(*cell).or_default().push(figures.with_context(context)?);
+        }
+        open.close().await?;
     }
-    open.close().await;
     Ok(())
 }
 
+async fn measure(
+    open: &mut Open<'_>,
+    floor: Option<&Floor>,
+    cell: Cell,
+    span: Span,
+) -> Result<Figures> {
+    let Cell { work, callers, side, .. } = cell;
+    match side {
+        Side::Floor(travel) => {
+            let url = open.floor().await?;
+            let floor = floor.context("there is no floor")?;
+            let rounds = floor.run(&url, (work, travel), callers, span).await?;
+            Ok(rounds.each_of(if work == ClaimMany { SLOTS } else { 1 }))
+        }
+        Side::Ledger => open.ledger().await?.run(work, callers, span).await,
+        Side::Grpc if work == Claim => claim::run(open.grpc().await?, callers, 1, span).await,
+        Side::Grpc if work == ClaimMany => {
+            claim::run(open.grpc().await?, callers, SLOTS, span).await
+        }
+        Side::Grpc => open.grpc().await?.run(work, callers, span).await,
+    }
+}
+
+fn database(disk: Disk, name: &str) -> String {
+    match disk {
+        Disk::AsItIs => name.to_owned(),
+        Disk::Slow => format!("{name}_slow"),
+    }
+}
+
 impl Open<'_> {
+    async fn database(&self, name: &str) -> Result<String> {
+        let name = database(self.disk, name);
+        match self.disk {
+            Disk::AsItIs => self.cluster.database(&name).await,
+            Disk::Slow => self.cluster.slow_database(&name).await,
+        }
+    }
+
     async fn floor(&mut self) -> Result<String> {
         if let Some(url) = &self.floor {
             return Ok(url.clone());
         }
-        let url = self.cluster.database(FLOOR).await?;
+        let url = self.database(FLOOR).await?;
         Ok(self.floor.insert(url).clone())
     }
 
     async fn ledger(&mut self) -> Result<&LedgerSide> {
         let side = match self.ledger.take() {
             Some(side) => side,
-            None => LedgerSide::start(&self.cluster.database(LEDGER).await?).await?,
+            None => LedgerSide::start(&self.database(LEDGER).await?).await?,
         };
         Ok(self.ledger.insert(side))
     }
@@ -118,19 +150,20 @@ impl Open<'_> {
         let side = match self.grpc.take() {
             Some(side) => side,
             None => {
-                let url = self.cluster.database(GRPC).await?;
+                let url = self.database(GRPC).await?;
                 GrpcSide::start(&url, &self.cluster.spare_folder()).await?
             }
         };
         Ok(self.grpc.insert(side))
     }
 
-    async fn close(self) {
+    async fn close(self) -> Result<()> {
         if let Some(side) = self.ledger {
             side.stop().await;
         }
         if let Some(side) = self.grpc {
-            side.stop().await;
+            side.stop().await?;
         }
+        Ok(())
     }
 }
