@@ -39,8 +39,8 @@ pub struct Thing {
 #[derive(Debug, Default)]
 pub struct World {
     pub things: BTreeMap<String, Thing>,
-    /// Relations, comments and references that are there.
-    pub beside: BTreeSet<String>,
+    /// Relations, comments and references that are there; of relations, to which issue.
+    pub beside: BTreeMap<String, String>,
 }
 
 impl World {
@@ -97,9 +97,14 @@ impl World {
         let name = entry.said(name).to_owned();
         assert!(!name.is_empty(), "{entry:#?}");
         match entry.kind.split_once('.').unwrap().1 {
-            "added" | "created" => assert!(self.beside.insert(name), "made twice: {entry:#?}"),
-            "removed" | "deleted" => assert!(self.beside.remove(&name), "not there: {entry:#?}"),
-            _ => assert!(self.beside.contains(&name), "changed and not there: {entry:#?}"),
+            "added" | "created" => {
+                let known = self.beside.insert(name, entry.said("target").into());
+                assert_eq!(known, None, "made twice: {entry:#?}");
+            }
+            "removed" | "deleted" => {
+                assert!(self.beside.remove(&name).is_some(), "not there: {entry:#?}");
+            }
+            _ => assert!(self.beside.contains_key(&name), "changed and not there: {entry:#?}"),
         }
     }
 
@@ -299,11 +304,14 @@ async fn the_log_tells_all_that_random_commands_do() {
         .map(|(name, thing)| (name.clone(), thing.version))
         .collect();
     assert_eq!(versions(app).await, told, "rows and versions");
-    let hidden = |name: &String| {
+    // What is on a deleted issue, or leads to one, is hidden with it.
+    let hidden = |name: &str| {
         let issue: Vec<&str> = name.split('/').take(4).collect();
         world.things.get(&issue.join("/")).is_none_or(|issue| issue.deleted_at.is_some())
     };
-    let told: BTreeSet<String> = world.beside.iter().filter(|n| !hidden(n)).cloned().collect();
+    let shown =
+        world.beside.iter().filter(|(name, to)| !hidden(name) && (to.is_empty() || !hidden(to)));
+    let told: BTreeSet<String> = shown.map(|(name, _)| name.clone()).collect();
     assert_eq!(beside, told, "relations, comments and references");
     for caller in &callers {
         let told = commands.iter().filter(|command| command[0].actor == caller.name).count();
@@ -312,5 +320,5 @@ async fn the_log_tells_all_that_random_commands_do() {
     let accepted: usize = callers.iter().flat_map(|caller| caller.accepted.values()).sum();
     let refused: usize = callers.iter().flat_map(|caller| caller.refused.values()).sum();
     let reasons: Vec<_> = callers.iter().map(|caller| &caller.refused).collect();
-    assert!(accepted * 2 > refused && refused * 5 > accepted, "{accepted}, not: {reasons:#?}");
+    assert!(accepted * 4 > refused && refused * 5 > accepted, "{accepted}, not: {reasons:#?}");
 }
