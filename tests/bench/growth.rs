@@ -17,8 +17,8 @@ const SHORT: &str = "bench_growth_short";
 const GROWN: &str = "bench_growth_grown";
 /// How many events a short log holds.
 const SHORT_EVENTS: u32 = 100_000;
-/// What an event takes on the disk, with its indexes, and what a run takes beside: a full disk would
-/// end it, and whatever else runs here.
+/// What an event takes on the disk, with its indexes, and what a run takes beside: a full disk
+/// would end it, and whatever else runs here.
 const EVENT_BYTES: u64 = 820;
 const SPARE_BYTES: u64 = 1_500_000_000;
 /// How many times longer anything may take that a long log has no part in.
