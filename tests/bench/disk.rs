@@ -1,4 +1,4 @@
-//! How fast the disk is, whatever runs on it: every commit waits for a flush.
+//! How fast the disk is, whatever runs on it, for every commit waits for a flush; and how full.
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
@@ -12,6 +12,12 @@ use tokio::time::Instant;
 const LOOK: Duration = Duration::from_millis(500);
 /// What PostgreSQL writes at once.
 const PAGE: [u8; 8 * 1024] = [7; 8 * 1024];
+
+/// How many bytes there is room for in a folder.
+pub fn free_bytes(folder: &Path) -> Result<u64> {
+    let room = rustix::fs::statvfs(folder)?;
+    Ok(room.f_bavail * room.f_frsize)
+}
 
 /// How often a second a page is written in a folder and flushed to the disk.
 pub fn flushes_per_second(folder: &Path) -> Result<f64> {

@@ -238,8 +238,8 @@ fn claim_many() -> (String, String) {
          leased as (insert into action_leases (action_id, fence, actor, claimed_at, deadline_at, \
          step, note, vkey) select uid, 1, 'actors/root', potts_now(), \
          potts_now() + interval '30 s', '', '', 1 from claimed), \
-         asked as (insert into requests (caller, request_id, fingerprint, names, changed, last_seq, \
-         created_at) values ('actors/root', gen_random_uuid(), \
+         asked as (insert into requests (caller, request_id, fingerprint, names, changed, \
+         last_seq, created_at) values ('actors/root', gen_random_uuid(), \
          '\\x00112233445566778899aabbccddeeff', array['{project}'], true, 0, potts_now())), \
          told as (insert into events (seq, event_id, project, root, subject, version, type, class, \
          ends_command, recorded_at, body) select nextval('bench_seq'), gen_random_uuid(), \

@@ -6,6 +6,7 @@ use potts::proto;
 use potts::proto::subscribe_request::Start;
 
 use crate::cluster::Cluster;
+use crate::disk::free_bytes;
 use crate::grpc::{Events, GrpcSide};
 use crate::measure::{Figures, Span, closed_loop};
 use crate::options::Options;
@@ -16,6 +17,10 @@ const SHORT: &str = "bench_growth_short";
 const GROWN: &str = "bench_growth_grown";
 /// How many events a short log holds.
 const SHORT_EVENTS: u32 = 100_000;
+/// What an event takes on the disk, with its indexes, and what a run takes beside: a full disk
+/// would end it, and whatever else runs here.
+const EVENT_BYTES: u64 = 820;
+const SPARE_BYTES: u64 = 1_500_000_000;
 /// How many times longer anything may take that a long log has no part in.
 const P99_MAX: f64 = 1.2;
 /// How many call at once to append: as many as fill batches.
@@ -29,6 +34,13 @@ pub async fn run(options: &Options, cluster: &Cluster) -> Result<Vec<Line>> {
     let events = options.grown_events();
     let name = format!("growth/{events}");
     if !options.wants(&name) {
+        return Ok(Vec::new());
+    }
+    let (needed, free) =
+        (SPARE_BYTES + u64::from(events) * EVENT_BYTES, free_bytes(&cluster.data())?);
+    if free < needed {
+        let gb = |bytes: u64| bytes as f64 / 1e9;
+        println!("{name} is left out: it takes {:.1} GB, there are {:.1}", gb(needed), gb(free));
         return Ok(Vec::new());
     }
     println!("a log of {events} events beside one of {SHORT_EVENTS}");

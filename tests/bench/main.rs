@@ -2,7 +2,8 @@
 //!
 //! Each figure of ours stands beside a floor that was measured in turn with it, on the same private
 //! `PostgreSQL` with its flushes on. What is compared are ratios: rates by themselves say more
-//! about the machine, and about what else ran, than about Potts.
+//! about the machine, and about what else ran, than about Potts. With `--peers`, what subscribers
+//! get stands beside rivals too: `peers/`, a program in Go, runs them and calls them.
 
 #![expect(clippy::print_stdout, reason = "whoever runs a bench reads what it prints")]
 

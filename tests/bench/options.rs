@@ -35,7 +35,7 @@ pub struct Options {
     pub peers: bool,
 
     /// A log of 10,000,000 events beside one of 100,000, where it is 1,000,000 otherwise. Takes
-    /// minutes to fill, and 15 GB of disk meanwhile.
+    /// minutes to fill, and 10 GB of disk meanwhile.
     #[arg(long, conflicts_with = "quick")]
     long: bool,
 
