@@ -11,6 +11,7 @@ mod backoff;
 mod canned;
 mod client;
 mod completions;
+mod consumer;
 mod database;
 mod described;
 mod event;
@@ -124,6 +125,8 @@ pub enum Caller {
     Agenda(agenda::Agenda),
     /// Read the log of events.
     Event(event::Event),
+    /// Keep places in the log, and deliver what comes after them.
+    Consumer(consumer::Consumer),
     /// Make projects, people and configuration as files describe them.
     #[command(after_help = described::apply::EXAMPLES)]
     Apply(described::apply::Apply),
@@ -193,6 +196,7 @@ impl Caller {
             Caller::Action(verb) => Box::pin(verb.run(output)).await,
             Caller::Agenda(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
+            Caller::Consumer(verb) => Box::pin(verb.run(output)).await,
             Caller::Apply(verb) => Box::pin(verb.run(output)).await,
             Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,
             Caller::IssueType(verb) => Box::pin(verb.run_issue_type(output)).await,

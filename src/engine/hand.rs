@@ -45,11 +45,7 @@ pub async fn submit(ledger: &Ledger, rows: usize, verb: impl Into<Verb>) -> Resu
 }
 
 /// Has the ledger carry out a command of a caller whose stream is open: their role is asked again.
-pub async fn submit_as(
-    ledger: &Ledger,
-    caller: &ActorName,
-    verb: impl Into<Verb>,
-) -> Result<bool> {
+pub async fn submit_as(ledger: &Ledger, caller: &ActorName, verb: impl Into<Verb>) -> Result<bool> {
     let request_id = Uuid::now_v7();
     let call = Call {
         caller: caller.clone(),

@@ -164,10 +164,7 @@ impl EventService for Events {
 
     type ConsumeStream = ConsumeStream;
 
-    async fn consume(
-        &self,
-        request: Request<proto::ConsumeRequest>,
-    ) -> Reply<Self::ConsumeStream> {
+    async fn consume(&self, request: Request<proto::ConsumeRequest>) -> Reply<Self::ConsumeStream> {
         Ok(self.consumed(request).await?)
     }
 

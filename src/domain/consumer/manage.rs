@@ -134,8 +134,7 @@ impl Decide for CreateConsumer {
         let mut event =
             Event { after: consumer.fields(), ..consumer.event(EventType::ConsumerCreated) };
         place(&mut event, *start);
-        let mut changes: Vec<Change> =
-            vec![Arc::new(counter).into(), Arc::clone(&consumer).into()];
+        let mut changes: Vec<Change> = vec![Arc::new(counter).into(), Arc::clone(&consumer).into()];
         changes.extend((0..buckets).map(|number| {
             let key = BucketKey { consumer: name.clone(), number };
             Change::from(Arc::new(Bucket::new(key, *start)))

@@ -49,11 +49,8 @@ impl Decide for ReplayParkedEvents {
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         let consumer = unexpired(at, &self.name)?;
         let mut desk = Desk::new(at, consumer);
-        let parked: Vec<_> = self
-            .seqs
-            .iter()
-            .filter_map(|seq| at.rows.parked.find(&(consumer.uid, *seq)))
-            .collect();
+        let parked: Vec<_> =
+            self.seqs.iter().filter_map(|seq| at.rows.parked.find(&(consumer.uid, *seq))).collect();
         let (Some(first), Some(last)) = (parked.first(), parked.last()) else {
             return Ok(Decision::unchanged(Arc::clone(consumer)));
         };

@@ -300,14 +300,18 @@ impl<B> Shift<B> {
         let busy = self.keys_in_flight();
         self.room() > 0
             && (self.held.values().any(|held| self.may_send(held, &busy))
-                || self.posts.values().any(|post| Shift::<B>::due(post, now, &busy).next().is_some()))
+                || self
+                    .posts
+                    .values()
+                    .any(|post| Shift::<B>::due(post, now, &busy).next().is_some()))
     }
 
     fn may_send(&self, held: &Held<B>, busy: &BTreeSet<String>) -> bool {
         !busy.contains(&held.key)
-            && self.posts.get(&held.bucket).is_some_and(|post| {
-                !post.draining && !post.waiting.contains_key(&held.key)
-            })
+            && self
+                .posts
+                .get(&held.bucket)
+                .is_some_and(|post| !post.draining && !post.waiting.contains_key(&held.key))
     }
 
     /// The events of a bucket that can be tried again: the first one of each key.
@@ -354,7 +358,12 @@ impl<B> Shift<B> {
 
     /// Events that are sent now for the first time, in the order of the log; at most so many, and
     /// about so many bytes.
-    pub fn take_held(&mut self, now: Timestamp, max: usize, bytes_max: usize) -> Vec<(Outgoing, B)> {
+    pub fn take_held(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        bytes_max: usize,
+    ) -> Vec<(Outgoing, B)> {
         let mut busy = self.keys_in_flight();
         let max = max.min(self.room());
         let (mut seqs, mut bytes) = (Vec::new(), 0);
@@ -401,7 +410,12 @@ impl<B> Shift<B> {
 
     /// What the tables are to be told now; with `passed` also how far each bucket has come.
     /// `unseen` are deliveries that were taken and cannot be shown to the member.
-    pub fn progress(&self, now: Timestamp, passed: bool, unseen: &[Outgoing]) -> Vec<BucketProgress> {
+    pub fn progress(
+        &self,
+        now: Timestamp,
+        passed: bool,
+        unseen: &[Outgoing],
+    ) -> Vec<BucketProgress> {
         let mut left = PROGRESS_MAX;
         let mut progress = Vec::new();
         for (number, post) in &self.posts {
@@ -412,8 +426,8 @@ impl<B> Shift<B> {
             let unseen = unseen.iter().filter(|sent| sent.bucket == *number).map(spoken_of);
             let unseen = unseen.collect::<Vec<_>>();
             let done = self.passed(*number).filter(|done| passed && *done > post.bucket.done);
-            let says = done.is_some()
-                || !(later.is_empty() && silent.is_empty() && unseen.is_empty());
+            let says =
+                done.is_some() || !(later.is_empty() && silent.is_empty() && unseen.is_empty());
             if says {
                 let (number, fence) = (*number, post.bucket.fence);
                 progress.push(BucketProgress { number, fence, done, later, silent, unseen });
@@ -452,7 +466,8 @@ impl<B> Shift<B> {
     /// Up to where everything of a bucket is past.
     fn passed(&self, number: i16) -> Option<Seq> {
         let held = self.held.iter().find(|(_, held)| held.bucket == number).map(|(seq, _)| *seq);
-        let open = self.in_flight.iter().find(|(_, sent)| sent.sent.bucket == number && !sent.waited);
+        let open =
+            self.in_flight.iter().find(|(_, sent)| sent.sent.bucket == number && !sent.waited);
         let open = held.into_iter().chain(open.map(|(seq, _)| *seq)).min();
         open.map(|seq| Seq(seq.0 - 1)).or(self.scanned)
     }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::bucket::Bucket;
-use super::{
-    Consumer, ConsumerState, buckets, expired, known, place, unexpired, whole_footprint,
-};
+use super::{Consumer, ConsumerState, buckets, expired, known, place, unexpired, whole_footprint};
 use crate::domain::access::Subject;
 use crate::domain::command::{At, Decide, Decision};
 use crate::domain::error::Result;

@@ -41,7 +41,8 @@ mod tests {
         let name = "projects/abc/consumers/to-search";
         assert_eq!(ConsumerName::parse("name", name).unwrap().to_string(), name);
 
-        for wrong in ["", "projects/abc", "projects/abc/consumers/", "projects/A/consumers/x", "x"] {
+        for wrong in ["", "projects/abc", "projects/abc/consumers/", "projects/A/consumers/x", "x"]
+        {
             assert!(ConsumerName::parse("name", wrong).is_err(), "{wrong:?}");
         }
     }

@@ -385,11 +385,14 @@ impl<'a> Work<'a> {
     }
 
     /// A member that takes nothing and settles nothing only holds its buckets back.
-    fn check_alive(&self) -> Result<()> {
+    fn check_alive(&mut self) -> Result<()> {
         let Some(shift) = &self.shift else { return Ok(()) };
+        let now = self.clock.now();
         let patience = shift.consumer().ack_deadline + LEASE;
-        let is_waited_for = shift.is_waited_for() && !shift.is_extended(self.clock.now());
-        if is_waited_for && self.sign_at.elapsed() > patience {
+        let is_waited_for = shift.is_waited_for() || shift.has_something(now);
+        if !is_waited_for || shift.is_extended(now) || Instant::now() >= self.lease_until {
+            self.sign_at = Instant::now();
+        } else if self.sign_at.elapsed() > patience {
             let rule = "the member took nothing and settled nothing for too long";
             return Err(refused(Reason::FenceStale, &self.place.name, rule));
         }

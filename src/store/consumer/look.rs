@@ -44,7 +44,8 @@ macro_rules! reached {
          (select min(b.done_seq) from consumer_buckets b \
          where b.project = c.project and b.consumer = c.id), \
          (select min(r.seq) - 1 from consumer_retries r where r.run = c.run)) as done \
-         from consumers c where c.state <> 'EXPIRED') as reached"
+         from consumers c where c.state <> 'EXPIRED' and exists (select from projects p \
+         where p.id = c.project and p.deleted_at is null)) as reached"
     };
 }
 

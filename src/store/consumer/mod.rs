@@ -143,8 +143,7 @@ pub(super) async fn find(
     conn: &mut AsyncPgConnection,
     names: impl Iterator<Item = &ConsumerName>,
 ) -> Result<Vec<Consumer>> {
-    let (projects, ids) =
-        names.map(|name| (name.project.as_str(), name.id.as_str())).collect();
+    let (projects, ids) = names.map(|name| (name.project.as_str(), name.id.as_str())).collect();
     let rows: Vec<Row> = Load { projects, ids, _of: PhantomData }.load(conn).await?;
     Ok(rows.into_iter().map(consumer).collect())
 }

@@ -97,7 +97,7 @@ pub(super) fn progress(progress: ConsumerProgress, head: Seq) -> proto::Consumer
 
 /// What is delivered.
 pub(super) fn batch(deliveries: Vec<Delivered>) -> proto::ConsumeResponse {
-    let delivery = |Delivered { event, token, attempt}: Delivered| proto::Delivery {
+    let delivery = |Delivered { event, token, attempt }: Delivered| proto::Delivery {
         event,
         ack_token: token,
         attempt,
