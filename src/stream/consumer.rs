@@ -5,10 +5,10 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use prost::encoding::{self, DecodeContext};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::event::Seq;
 use crate::domain::name::{ActorName, ConsumerName};
 
@@ -23,13 +23,15 @@ pub struct Delivered {
     pub attempt: i32,
 }
 
-/// A member that stands for as long as its deliveries are taken; an error is the last one.
+/// A member that stands for as long as its deliveries are taken.
 #[derive(Debug)]
 pub struct Joined {
     /// Which member.
     pub member: Uuid,
     /// What is delivered to it.
-    pub deliveries: mpsc::Receiver<Result<Vec<Delivered>>>,
+    pub deliveries: mpsc::Receiver<Vec<Delivered>>,
+    /// Why nothing more is: told even to who has not taken what came before.
+    pub ended: oneshot::Receiver<Error>,
 }
 
 /// Somebody becomes a member, sooner or later.

@@ -104,6 +104,7 @@ macro_rules! settles {
             }
 
             fn decide(&self, at: &At<'_>) -> Result<Decision> {
+                self.check()?;
                 let desk = desk(at, &self.name, &self.tokens)?;
                 self.settle(at, desk)
             }
@@ -114,6 +115,11 @@ macro_rules! settles {
 settles!(AckEvents, FailEvents, ExtendEvents, ParkEvents);
 
 impl AckEvents {
+    /// Refuses what cannot be said, whatever the events.
+    pub fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn settle(&self, _: &At<'_>, mut desk: Desk<'_>) -> Result<Decision> {
         self.tokens.iter().for_each(|token| desk.done(token.into()));
         Ok(desk.decision())
@@ -121,31 +127,41 @@ impl AckEvents {
 }
 
 impl FailEvents {
+    /// Refuses what cannot be said, whatever the events.
+    pub fn check(&self) -> Result<()> {
+        check_text("reason", &self.reason, REASON_BYTES_MAX)?;
+        self.delay.map_or(Ok(()), |delay| check_span("delay", delay, Duration::ZERO, DELAY_MAX))
+    }
+
     fn settle(&self, _: &At<'_>, mut desk: Desk<'_>) -> Result<Decision> {
         let FailEvents { name: _, tokens, reason, delay } = self;
-        check_text("reason", reason, REASON_BYTES_MAX)?;
-        if let Some(delay) = delay {
-            check_span("delay", *delay, Duration::ZERO, DELAY_MAX)?;
-        }
         tokens.iter().for_each(|token| desk.failed(token.into(), reason, *delay));
         Ok(desk.decision())
     }
 }
 
 impl ExtendEvents {
+    /// Refuses what cannot be said, whatever the events.
+    pub fn check(&self) -> Result<()> {
+        let check = |span| check_span("extension", span, ACK_DEADLINE_MIN, ACK_DEADLINE_MAX);
+        self.extension.map_or(Ok(()), check)
+    }
+
     fn settle(&self, at: &At<'_>, mut desk: Desk<'_>) -> Result<Decision> {
         let usual = unexpired(at, &self.name)?.ack_deadline;
-        let extension = self.extension.unwrap_or(usual);
-        check_span("extension", extension, ACK_DEADLINE_MIN, ACK_DEADLINE_MAX)?;
-        let until = after(at.now, extension);
+        let until = after(at.now, self.extension.unwrap_or(usual));
         self.tokens.iter().for_each(|token| desk.extend(token.into(), until));
         Ok(desk.decision())
     }
 }
 
 impl ParkEvents {
+    /// Refuses what cannot be said, whatever the events.
+    pub fn check(&self) -> Result<()> {
+        check_text("reason", &self.reason, REASON_BYTES_MAX)
+    }
+
     fn settle(&self, _: &At<'_>, mut desk: Desk<'_>) -> Result<Decision> {
-        check_text("reason", &self.reason, REASON_BYTES_MAX)?;
         self.tokens.iter().for_each(|token| desk.park(token.into(), &self.reason));
         Ok(desk.decision())
     }

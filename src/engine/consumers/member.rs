@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -65,12 +65,21 @@ pub struct Place {
     pub in_flight_max: usize,
 }
 
+/// The way to a member's connection.
+#[derive(Debug)]
+pub struct Way {
+    /// What is delivered.
+    pub out: mpsc::Sender<Vec<Delivered>>,
+    /// Why nothing more is.
+    pub end: oneshot::Sender<Error>,
+}
+
 /// A member of a consumer whose stream ends here.
 #[derive(Debug)]
 pub struct Member {
     rooms: Rooms,
     place: Place,
-    out: mpsc::Sender<Result<Vec<Delivered>>>,
+    way: Way,
     bell: watch::Receiver<()>,
     stopping: CancellationToken,
 }
@@ -79,16 +88,16 @@ impl Member {
     pub fn new(
         rooms: Rooms,
         place: Place,
-        out: mpsc::Sender<Result<Vec<Delivered>>>,
+        way: Way,
         bell: watch::Receiver<()>,
         stopping: CancellationToken,
     ) -> Member {
-        Member { rooms, place, out, bell, stopping }
+        Member { rooms, place, way, bell, stopping }
     }
 
     /// Delivers until nobody takes it any more, the service stops, or the member must not go on.
     pub async fn run(self) {
-        let Member { rooms, place, out, bell, stopping } = self;
+        let Member { rooms, place, way: Way { out, end }, bell, stopping } = self;
         let mut work = Work::new(&rooms, &place, &out, bell);
         let ended = tokio::select! {
             ended = work.work() => match ended {
@@ -105,8 +114,8 @@ impl Member {
             tracing::debug!(consumer.name = %place.name, %error, "a member could not leave");
         }
         if let Some(error) = ended {
-            // Whoever takes nothing more has gone, or is told by the end of the channel.
-            let _ = tokio::time::timeout(RETRY_PERIOD, out.send(Err(error))).await;
+            // Whoever has gone is told nothing.
+            let _ = end.send(error);
         }
     }
 }
@@ -149,7 +158,7 @@ impl Clock {
 struct Work<'a> {
     rooms: &'a Rooms,
     place: &'a Place,
-    out: &'a mpsc::Sender<Result<Vec<Delivered>>>,
+    out: &'a mpsc::Sender<Vec<Delivered>>,
     bell: watch::Receiver<()>,
     shift: Option<Shift<Bytes>>,
     subscription: Option<Subscription>,
@@ -171,7 +180,7 @@ impl<'a> Work<'a> {
     fn new(
         rooms: &'a Rooms,
         place: &'a Place,
-        out: &'a mpsc::Sender<Result<Vec<Delivered>>>,
+        out: &'a mpsc::Sender<Vec<Delivered>>,
         bell: watch::Receiver<()>,
     ) -> Work<'a> {
         let now = Instant::now();
@@ -378,7 +387,7 @@ impl<'a> Work<'a> {
         if !batch.is_empty() {
             let consumer = shift.consumer();
             let batch = batch.into_iter().map(|(sent, event)| delivered(consumer, sent, event));
-            permit.send(Ok(batch.collect()));
+            permit.send(batch.collect());
             self.sign_at = Instant::now();
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -130,6 +130,7 @@ impl Consumers {
         let first = Consume { name: name.clone(), member: id, idle: Default::default() };
         hand::submit_as(&parts.ledger, caller, first).await?;
         let (out, deliveries) = mpsc::channel(BATCHES_MAX);
+        let (end, ended) = oneshot::channel();
         let member = Member::new(
             member::Rooms {
                 store: parts.store.clone(),
@@ -137,12 +138,12 @@ impl Consumers {
                 ledger: parts.ledger.clone(),
             },
             member::Place { name: name.clone(), caller: caller.clone(), id, in_flight_max },
-            out,
+            member::Way { out, end },
             bell,
             parts.stopping.clone(),
         );
         parts.arrivals.send(member).await.map_err(|_| refusal())?;
-        Ok(Joined { member: id, deliveries })
+        Ok(Joined { member: id, deliveries, ended })
     }
 
     fn bells(&self) -> MutexGuard<'_, BTreeMap<ConsumerName, watch::Sender<()>>> {

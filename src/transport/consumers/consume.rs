@@ -32,6 +32,7 @@ macro_rules! settled {
         let caller = admit(&$self.door.access, &$request).await?;
         let message = $request.into_inner();
         let verb = $verb::try_from(message.clone())?;
+        verb.check()?;
         let name = verb.name.clone();
         $self.settle(&caller, stringify!($verb), &message, &name, verb).await?;
         Ok(Response::new(proto::$response {}))
@@ -57,14 +58,18 @@ impl Events {
         let counted = self.door.subscriptions.count(&caller.name)?;
         let joining = self.door.consumers.join(&caller.name, &name, in_flight_max);
         let joined = caller.deadline.wait(joining).await;
-        let Joined { member, deliveries } = self.told(&caller, joined).await?;
+        let Joined { member, deliveries, ended } = self.told(&caller, joined).await?;
         let started = proto::ConsumeStarted { member: member.to_string() };
         let started = proto::consume_response::Message::Started(started);
         let started = proto::ConsumeResponse { message: Some(started) };
         // The place among the caller's streams is held for as long as this one is.
-        let rest = stream::unfold((deliveries, counted), |(mut deliveries, counted)| async move {
-            let next = deliveries.recv().await?;
-            Some((next.map(encode::batch).map_err(Status::from), (deliveries, counted)))
+        let left = Some((deliveries, ended, counted));
+        let rest = stream::unfold(left, |left| async move {
+            let (mut deliveries, ended, counted) = left?;
+            match deliveries.recv().await {
+                Some(batch) => Some((Ok(encode::batch(batch)), Some((deliveries, ended, counted)))),
+                None => ended.await.ok().map(|error| (Err(Status::from(error)), None)),
+            }
         });
         let first = stream::once(async { Ok(started) });
         Ok(Response::new(Box::pin(first.chain(rest))))

@@ -99,13 +99,12 @@ impl Events {
 
     /// Adds to the refusal of an expired consumer what it can be reset to.
     async fn told<T>(&self, caller: &Caller, answer: Result<T>) -> Result<T> {
-        match answer {
-            Err(error) if error.reason() == Reason::ConsumerExpired => {
-                let oldest = self.log_state(caller).await?.oldest;
-                Err(error.with("oldest", oldest))
-            }
-            answer => answer,
+        let Err(error) = answer else { return answer };
+        if error.reason() != Reason::ConsumerExpired {
+            return Err(error);
         }
+        let oldest = self.log_state(caller).await?.oldest;
+        Err(error.with("oldest", oldest))
     }
 
     /// The place in the log that a start means.

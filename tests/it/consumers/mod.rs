@@ -1,6 +1,7 @@
 //! Durable consumers: what is delivered, to whom, in which order, and what becomes of it.
 
 mod calls;
+mod command_line;
 mod faults;
 mod order;
 mod retries;
@@ -42,18 +43,18 @@ impl Member {
     }
 
     async fn message(&mut self) -> Result<Vec<Delivery>, Status> {
-        let message = self.stream.message().await?;
-        match message.and_then(|message| message.message) {
-            Some(Message::Batch(batch)) => Ok(batch.deliveries),
-            other => Err(Status::internal(format!("no batch: {other:?}"))),
-        }
+        let message = self.stream.message().await?.and_then(|message| message.message);
+        let Some(Message::Batch(batch)) = message else {
+            return Err(Status::internal(format!("no batch: {message:?}")));
+        };
+        Ok(batch.deliveries)
     }
 
     /// The next delivery, or how the stream ended.
     async fn try_next(&mut self) -> Result<Delivery, Status> {
         while self.waiting.is_empty() {
-            let batch = tokio::time::timeout(PATIENCE, self.message());
-            self.waiting.extend(batch.await.expect("a delivery in time")?);
+            let batch = tokio::time::timeout(PATIENCE, self.message()).await;
+            self.waiting.extend(batch.expect("a delivery in time")?);
         }
         Ok(self.waiting.pop_front().unwrap())
     }

@@ -34,6 +34,8 @@ async fn a_paused_consumer_delivers_nothing_and_goes_on_where_it_was() {
 
     let paused = root.events().pause_consumer(pause()).await.unwrap().into_inner();
     assert!(!root.events().pause_consumer(pause()).await.unwrap().into_inner().changed);
+    // Whatever was on its way when it was paused.
+    assert!(member.rest().await.is_empty());
     app.issue("abc", "later").await;
     assert!(member.rest().await.is_empty());
     ack(&root, &[first]).await.expect("what is with a member may be settled");

@@ -75,6 +75,7 @@ pub fn consumer_cases() -> Vec<Case> {
     let mut cases = create_cases();
     cases.extend(kept_cases());
     cases.extend(settle_cases());
+    cases.extend(fail_cases());
     cases.extend(steer_cases());
     cases
 }
@@ -152,23 +153,31 @@ fn kept_cases() -> Vec<Case> {
     }
 }
 
+fn ack(name: &str, ack_tokens: Vec<String>) -> AckEventsRequest {
+    AckEventsRequest { name: text(name), ack_tokens }
+}
+
+fn fail(name: &str, token: &str, reason: usize) -> FailEventsRequest {
+    let (name, ack_tokens, reason) = (text(name), tokens(token), "x".repeat(reason));
+    FailEventsRequest { name, ack_tokens, reason, delay: None }
+}
+
+fn extend(name: &str, token: &str) -> ExtendEventsRequest {
+    ask!(ExtendEventsRequest { name: text(name), ack_tokens: tokens(token) })
+}
+
+fn park(name: &str, token: &str, reason: usize) -> ParkEventsRequest {
+    let (name, ack_tokens, reason) = (text(name), tokens(token), "x".repeat(reason));
+    ParkEventsRequest { name, ack_tokens, reason }
+}
+
+fn many() -> Vec<String> {
+    vec![text(TOKEN); 1_001]
+}
+
 fn settle_cases() -> Vec<Case> {
-    let ack =
-        |name: &str, ack_tokens: Vec<String>| AckEventsRequest { name: text(name), ack_tokens };
-    let fail = |name: &str, token: &str, reason: usize| {
-        let (name, ack_tokens, reason) = (text(name), tokens(token), "x".repeat(reason));
-        ask!(FailEventsRequest { name: name, ack_tokens: ack_tokens, reason: reason })
-    };
-    let extend = |name: &str, token: &str| {
-        ask!(ExtendEventsRequest { name: text(name), ack_tokens: tokens(token) })
-    };
-    let park = |name: &str, token: &str, reason: usize| ParkEventsRequest {
-        name: text(name),
-        ack_tokens: tokens(token),
-        reason: "x".repeat(reason),
-    };
     let consume = |name: &str, in_flight_max| ConsumeRequest { name: text(name), in_flight_max };
-    let mut cases = cases! { events;
+    cases! { events;
         consume FIELD_REQUIRED, "name", consume("", 0);
         consume FIELD_INVALID, "name", consume("x", 0);
         consume FIELD_INVALID, "in_flight_max", consume(THERE, 1_001);
@@ -178,48 +187,44 @@ fn settle_cases() -> Vec<Case> {
         ack_events FIELD_REQUIRED, "name", ack("", tokens(TOKEN));
         ack_events FIELD_REQUIRED, "ack_tokens", ack(THERE, Vec::new());
         ack_events FIELD_INVALID, "ack_tokens[1]", ack(THERE, vec![text(TOKEN), text("x")]);
-        ack_events FIELD_TOO_LARGE, "ack_tokens", ack(THERE, vec![text(TOKEN); 1_001]);
+        ack_events FIELD_TOO_LARGE, "ack_tokens", ack(THERE, many());
         ack_events RESOURCE_NOT_FOUND, NOBODY, ack(NONE, tokens(TOKEN));
         ack_events NOT_DELIVERED, THERE, ack(THERE, tokens(TOKEN));
         ack_events CONSUMER_EXPIRED, BEHIND, ack(BEHIND, tokens(TOKEN));
 
-        fail_events FIELD_REQUIRED, "ack_tokens", ask!(FailEventsRequest { name: text(THERE) });
-        fail_events FIELD_INVALID, "ack_tokens[0]", fail(THERE, "x", 0);
-        fail_events FIELD_TOO_LARGE, "ack_tokens",
-            ask!(FailEventsRequest {
-                name: text(THERE),
-                ack_tokens: vec![text(TOKEN); 1_001],
-            });
-        fail_events RESOURCE_NOT_FOUND, NOBODY, fail(NONE, TOKEN, 0);
-        fail_events NOT_DELIVERED, THERE, fail(THERE, TOKEN, 0);
-        fail_events CONSUMER_EXPIRED, BEHIND, fail(BEHIND, TOKEN, 0);
-    };
-    cases.extend(cases! { events;
         extend_events FIELD_REQUIRED, "ack_tokens",
             ask!(ExtendEventsRequest { name: text(THERE) });
         extend_events FIELD_INVALID, "ack_tokens[0]", extend(THERE, "x");
+        extend_events FIELD_INVALID, "extension",
+            ExtendEventsRequest { extension: seconds(0), ..extend(THERE, TOKEN) };
         extend_events FIELD_TOO_LARGE, "ack_tokens",
-            ask!(ExtendEventsRequest {
-                name: text(THERE),
-                ack_tokens: vec![text(TOKEN); 1_001],
-            });
+            ExtendEventsRequest { ack_tokens: many(), ..extend(THERE, TOKEN) };
         extend_events RESOURCE_NOT_FOUND, NOBODY, extend(NONE, TOKEN);
         extend_events NOT_DELIVERED, THERE, extend(THERE, TOKEN);
         extend_events CONSUMER_EXPIRED, BEHIND, extend(BEHIND, TOKEN);
+    }
+}
+
+fn fail_cases() -> Vec<Case> {
+    cases! { events;
+        fail_events FIELD_REQUIRED, "ack_tokens", ask!(FailEventsRequest { name: text(THERE) });
+        fail_events FIELD_INVALID, "ack_tokens[0]", fail(THERE, "x", 0);
+        fail_events FIELD_TOO_LARGE, "ack_tokens",
+            FailEventsRequest { ack_tokens: many(), ..fail(THERE, TOKEN, 0) };
+        fail_events RESOURCE_NOT_FOUND, NOBODY, fail(NONE, TOKEN, 0);
+        fail_events NOT_DELIVERED, THERE, fail(THERE, TOKEN, 0);
+        fail_events CONSUMER_EXPIRED, BEHIND, fail(BEHIND, TOKEN, 0);
+        fail_events FIELD_TOO_LARGE, "reason", fail(THERE, TOKEN, 1_025);
+        fail_events FIELD_INVALID, "delay",
+            FailEventsRequest { delay: seconds(3_601), ..fail(THERE, TOKEN, 0) };
 
         park_events FIELD_REQUIRED, "ack_tokens", ask!(ParkEventsRequest { name: text(THERE) });
         park_events FIELD_INVALID, "name", park("x", TOKEN, 0);
         park_events FIELD_TOO_LARGE, "reason", park(THERE, TOKEN, 1_025);
-        fail_events FIELD_TOO_LARGE, "reason", fail(THERE, TOKEN, 1_025);
-        fail_events FIELD_INVALID, "delay",
-            FailEventsRequest { delay: seconds(3_601), ..fail(THERE, TOKEN, 0) };
-        extend_events FIELD_INVALID, "extension",
-            ExtendEventsRequest { extension: seconds(0), ..extend(THERE, TOKEN) };
         park_events RESOURCE_NOT_FOUND, NOBODY, park(NONE, TOKEN, 0);
         park_events NOT_DELIVERED, THERE, park(THERE, TOKEN, 0);
         park_events CONSUMER_EXPIRED, BEHIND, park(BEHIND, TOKEN, 0);
-    });
-    cases
+    }
 }
 
 fn steer_cases() -> Vec<Case> {

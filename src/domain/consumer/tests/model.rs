@@ -18,17 +18,8 @@ use crate::domain::filter::EventFilter;
 enum Step {
     Publish { key: u8, kind: u8 },
     Join,
-    Crash(usize),
-    Leave(usize),
-    Beat(usize),
-    Look(usize),
-    Read(usize, usize),
-    Send(usize),
-    Tell(usize),
-    Ack(usize),
-    Fail(usize),
-    Park(usize),
-    Extend(usize),
+    Act(usize, Act),
+    Say(usize, Word),
     Wait(i64),
     Replay,
     Reset(usize),
@@ -37,22 +28,48 @@ enum Step {
     Refilter(bool),
 }
 
+/// What a member does.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Crash,
+    Leave,
+    Beat,
+    Look,
+    Read(usize),
+    Send,
+    Tell,
+}
+
+/// What is said of a delivery.
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    Ack,
+    Fail,
+    Park,
+    Extend,
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let member = || 0_usize..3;
+    let act = prop_oneof![
+        1 => Just(Act::Crash),
+        1 => Just(Act::Leave),
+        4 => Just(Act::Beat),
+        6 => Just(Act::Look),
+        8 => (1_usize..5).prop_map(Act::Read),
+        10 => Just(Act::Send),
+        5 => Just(Act::Tell),
+    ];
+    let word = prop_oneof![
+        10 => Just(Word::Ack),
+        6 => Just(Word::Fail),
+        1 => Just(Word::Park),
+        1 => Just(Word::Extend),
+    ];
     let step = prop_oneof![
         8 => (0_u8..4, 0_u8..4).prop_map(|(key, kind)| Step::Publish { key, kind }),
         2 => Just(Step::Join),
-        1 => member().prop_map(Step::Crash),
-        1 => member().prop_map(Step::Leave),
-        4 => member().prop_map(Step::Beat),
-        6 => member().prop_map(Step::Look),
-        8 => (member(), 1_usize..5).prop_map(|(m, n)| Step::Read(m, n)),
-        10 => member().prop_map(Step::Send),
-        5 => member().prop_map(Step::Tell),
-        10 => (0_usize..50).prop_map(Step::Ack),
-        6 => (0_usize..50).prop_map(Step::Fail),
-        1 => (0_usize..50).prop_map(Step::Park),
-        1 => (0_usize..50).prop_map(Step::Extend),
+        35 => (0_usize..3, act).prop_map(|(member, act)| Step::Act(member, act)),
+        18 => (0_usize..50, word).prop_map(|(delivery, word)| Step::Say(delivery, word)),
         4 => (1_i64..20).prop_map(Step::Wait),
         1 => Just(Step::Replay),
         1 => (0_usize..20).prop_map(Step::Reset),
@@ -140,65 +157,59 @@ impl Model {
                 let _ = self.world.carry_out(ResumeConsumer { name: name(), etag: None });
             }
             Step::Refilter(second) => self.refilter(second),
-            Step::Ack(n) | Step::Fail(n) | Step::Park(n) | Step::Extend(n) => {
+            Step::Say(n, word) => {
                 if let Some((sent, token)) = self.token(n) {
-                    self.settle(&step, sent, token);
+                    self.settle(word, sent, token);
                 }
             }
-            Step::Crash(n)
-            | Step::Leave(n)
-            | Step::Beat(n)
-            | Step::Look(n)
-            | Step::Send(n)
-            | Step::Tell(n)
-            | Step::Read(n, _) => {
+            Step::Act(n, act) => {
                 if let Some(n) = self.member(n) {
-                    self.act(&step, n);
+                    self.act(act, n);
                 }
             }
         }
     }
 
-    fn act(&mut self, step: &Step, n: usize) {
-        match step {
-            Step::Beat(_) => self.world.beat(n),
-            Step::Look(_) => self.world.look(n),
-            Step::Read(_, count) => self.world.read(n, *count),
-            Step::Send(_) => self.send(n),
-            Step::Tell(_) => {
+    fn act(&mut self, act: Act, n: usize) {
+        match act {
+            Act::Beat => self.world.beat(n),
+            Act::Look => self.world.look(n),
+            Act::Read(count) => self.world.read(n, count),
+            Act::Send => self.send(n),
+            Act::Tell => {
                 let silent = self.world.members[n].shift.progress(self.world.now, false, &[]);
                 let silent = silent.iter().flat_map(|progress| &progress.silent);
                 self.troubled.extend(silent.map(|silent| silent.event.key.clone()));
                 self.world.tell(n);
             }
-            Step::Leave(_) => {
+            Act::Leave => {
                 let member = self.world.members.remove(n).id;
                 self.world.carry_out(LeaveConsumer { name: name(), member }).unwrap();
             }
-            _ => drop(self.world.members.remove(n)),
+            Act::Crash => drop(self.world.members.remove(n)),
         }
     }
 
-    fn settle(&mut self, step: &Step, sent: Outgoing, token: Token) {
+    fn settle(&mut self, word: Word, sent: Outgoing, token: Token) {
         let (name, tokens, reason) = (name(), vec![token], String::new());
         let (seq, key) = (sent.seq, sent.key);
-        let settled = match step {
-            Step::Ack(_) => self.world.carry_out(AckEvents { name, tokens }).is_ok_and(|_| {
-                self.acked.insert(seq);
-                false
-            }),
-            Step::Fail(_) => {
-                let fail = FailEvents { name, tokens, reason, delay: None };
-                self.world.carry_out(fail).is_ok()
-            }
-            Step::Extend(_) => {
-                let extend = ExtendEvents { name, tokens, extension: None };
-                self.world.carry_out(extend).is_ok_and(|_| false)
-            }
-            _ => self.world.carry_out(ParkEvents { name, tokens, reason }).is_ok(),
+        let said = match word {
+            Word::Ack => self.world.carry_out(AckEvents { name, tokens }),
+            Word::Fail => self.world.carry_out(FailEvents { name, tokens, reason, delay: None }),
+            Word::Extend => self.world.carry_out(ExtendEvents { name, tokens, extension: None }),
+            Word::Park => self.world.carry_out(ParkEvents { name, tokens, reason }),
         };
-        if settled {
-            self.troubled.insert(key);
+        if said.is_err() {
+            return;
+        }
+        match word {
+            Word::Ack => {
+                self.acked.insert(seq);
+            }
+            Word::Fail | Word::Park => {
+                self.troubled.insert(key);
+            }
+            Word::Extend => (),
         }
     }
 
