@@ -81,7 +81,7 @@ pub fn consumer_cases() -> Vec<Case> {
 }
 
 fn create_cases() -> Vec<Case> {
-    let future = Start::AfterTime(Timestamp { seconds: 9_999_999_999, nanos: 0 });
+    let future = || Start::AfterTime(Timestamp { seconds: 9_999_999_999, nanos: 0 });
     let start = |start: Start| Some(ConsumerStart { start: Some(start) });
     cases! { events;
         create_consumer FIELD_REQUIRED, "parent", create(|r| r.parent = text(""));
@@ -103,7 +103,7 @@ fn create_cases() -> Vec<Case> {
         create_consumer FIELD_INVALID, "start.from_now",
             create(|r| r.start = start(Start::FromNow(false)));
         create_consumer FIELD_INVALID, "start.after_time",
-            create(|r| r.start = start(future.clone()));
+            create(|r| r.start = start(future()));
         create_consumer EVENT_TYPE_UNKNOWN, "consumer.filter.types[0]",
             creating(|c| c.filter = no_such_type());
         create_consumer CURSOR_MALFORMED, "start.after",
