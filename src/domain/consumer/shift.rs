@@ -2,7 +2,8 @@
 //! wait, and what it has passed.
 //!
 //! The tables decide. A member learns from them what became of its deliveries, whoever was told,
-//! and whether a bucket is still its own. Until it has learned it, of that key nothing else is sent.
+//! and whether a bucket is still its own. Until it has learned it, nothing else of that key is
+//! sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! Members of durable consumers: those whose streams end here.
 //!
-//! Each is a future of one task, which looks at the tables and acts by commands. What a member knows
-//! in memory is gone with it, and the next one finds all of it in the tables.
+//! Each is a future of one task, which looks at the tables and acts by commands. What a member
+//! knows in memory is gone with it, and the next one finds all of it in the tables.
 
 mod expiry;
 mod member;

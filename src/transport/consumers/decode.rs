@@ -121,8 +121,8 @@ impl TryFrom<proto::UpdateConsumerRequest> for UpdateConsumer {
     type Error = Error;
 
     fn try_from(request: proto::UpdateConsumerRequest) -> Result<UpdateConsumer> {
-        let proto::UpdateConsumerRequest { consumer, update_mask, request_id: _, validate_only: _ } =
-            request;
+        use proto::UpdateConsumerRequest as Sent;
+        let Sent { consumer, update_mask, request_id: _, validate_only: _ } = request;
         let consumer = consumer.ok_or_else(|| required("consumer"))?;
         let name = ConsumerName::parse("consumer.name", &consumer.name)?;
         let etag = etag(consumer.etag.clone());
