@@ -24,8 +24,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .btree_map(".")
         .bytes(".io.cloudevents.v1.CloudEvent")
-        // Batches carry events as the bytes that are stored: `src/proto/mod.rs` says how.
+        // Batches and deliveries carry events as the bytes that are stored: `src/proto/mod.rs` says
+        // how.
         .extern_path(".potts.v1.EventBatch", "crate::proto::EventBatch")
+        .extern_path(".potts.v1.Delivery", "crate::proto::Delivery")
         .compile_fds(descriptors)?;
     Ok(())
 }

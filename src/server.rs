@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, TlsFiles};
 use crate::embedded::Postgres;
-use crate::engine;
+use crate::engine::{self, Consumers};
 use crate::http;
 use crate::ledger::Ledger;
 use crate::store::{Connections, Store};
@@ -56,6 +56,7 @@ struct Parts {
     store: Store,
     hub: Hub,
     ledger: Ledger,
+    consumers: Consumers,
     metrics: Arc<Metrics>,
     readiness: Readiness,
 }
@@ -109,7 +110,8 @@ impl Server {
         }
 
         let readiness = Readiness::default();
-        let parts = Parts { store, hub, ledger, metrics, readiness };
+        let consumers = Consumers::new(&store, &hub, &ledger);
+        let parts = Parts { store, hub, ledger, consumers, metrics, readiness };
         let server = Server {
             grpc_addr: grpc.local_addr()?,
             http_addr: http.local_addr()?,
@@ -150,6 +152,12 @@ impl Server {
         keep!("clock", engine::clock(store, hub, ledger));
         keep!("leases", engine::leases(store, hub, ledger));
         keep!("gatekeeper", engine::gatekeeper(store, hub, ledger));
+        keep!("expiry", engine::expiry(store, hub, ledger));
+        let members = (parts.consumers.clone(), stopping.clone());
+        tasks.keep("consumers", move || {
+            let (consumers, stopping) = members.clone();
+            async move { consumers.run(stopping).await }
+        });
         let (hub, stopping) = (hub, stopping.clone());
         tasks.keep("hub", move || {
             let (hub, stopping) = (hub.clone(), stopping.clone());
@@ -165,7 +173,7 @@ impl Server {
         token: Option<&SecretString>,
         config: &Config,
     ) {
-        let Parts { store, hub, ledger, metrics, readiness } = self.parts.clone();
+        let Parts { store, hub, ledger, consumers, metrics, readiness } = self.parts.clone();
         let access =
             token.map_or_else(Access::open, |token| Access::by_token(token.expose_secret()));
         let health = transport::Health::new().await;
@@ -173,6 +181,7 @@ impl Server {
             ledger: ledger.clone(),
             hub,
             store: store.clone(),
+            consumers: Arc::new(consumers),
             access,
             health: health.clone(),
             observer: Arc::new(move |rpc, code, took| {
@@ -235,6 +244,8 @@ impl Server {
     /// Gives up on what still goes on after the grace period, and says so.
     pub async fn stop(self, grace: std::time::Duration) {
         self.parts.readiness.set(false);
+        // While commands are still taken, so that others can go on at once with what is held here.
+        self.parts.consumers.stop().await;
         self.parts.ledger.close();
         self.parts.hub.stop();
         self.stopping.cancel();

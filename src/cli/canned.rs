@@ -186,6 +186,11 @@ pub fn caught_up(cursor: &str) -> Result<proto::SubscribeResponse, Status> {
     }))
 }
 
+/// What no verb is tested with here.
+fn not_in_the_script() -> Status {
+    Status::not_found("the script does not know that call")
+}
+
 #[tonic::async_trait]
 impl EventService for Canned {
     type SubscribeStream =
@@ -233,6 +238,114 @@ impl EventService for Canned {
             description: "An issue was created.".into(),
         }];
         Ok(Response::new(proto::ListEventTypesResponse { types }))
+    }
+
+    type ConsumeStream =
+        Pin<Box<dyn tokio_stream::Stream<Item = Result<proto::ConsumeResponse, Status>> + Send>>;
+
+    async fn consume(
+        &self,
+        _: Request<proto::ConsumeRequest>,
+    ) -> Result<Response<Self::ConsumeStream>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn create_consumer(
+        &self,
+        _: Request<proto::CreateConsumerRequest>,
+    ) -> Result<Response<proto::CreateConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn get_consumer(
+        &self,
+        _: Request<proto::GetConsumerRequest>,
+    ) -> Result<Response<proto::GetConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn list_consumers(
+        &self,
+        _: Request<proto::ListConsumersRequest>,
+    ) -> Result<Response<proto::ListConsumersResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn update_consumer(
+        &self,
+        _: Request<proto::UpdateConsumerRequest>,
+    ) -> Result<Response<proto::UpdateConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn delete_consumer(
+        &self,
+        _: Request<proto::DeleteConsumerRequest>,
+    ) -> Result<Response<proto::DeleteConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn ack_events(
+        &self,
+        _: Request<proto::AckEventsRequest>,
+    ) -> Result<Response<proto::AckEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn fail_events(
+        &self,
+        _: Request<proto::FailEventsRequest>,
+    ) -> Result<Response<proto::FailEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn extend_events(
+        &self,
+        _: Request<proto::ExtendEventsRequest>,
+    ) -> Result<Response<proto::ExtendEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn park_events(
+        &self,
+        _: Request<proto::ParkEventsRequest>,
+    ) -> Result<Response<proto::ParkEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn list_parked_events(
+        &self,
+        _: Request<proto::ListParkedEventsRequest>,
+    ) -> Result<Response<proto::ListParkedEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn replay_parked_events(
+        &self,
+        _: Request<proto::ReplayParkedEventsRequest>,
+    ) -> Result<Response<proto::ReplayParkedEventsResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn reset_consumer(
+        &self,
+        _: Request<proto::ResetConsumerRequest>,
+    ) -> Result<Response<proto::ResetConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn pause_consumer(
+        &self,
+        _: Request<proto::PauseConsumerRequest>,
+    ) -> Result<Response<proto::PauseConsumerResponse>, Status> {
+        Err(not_in_the_script())
+    }
+
+    async fn resume_consumer(
+        &self,
+        _: Request<proto::ResumeConsumerRequest>,
+    ) -> Result<Response<proto::ResumeConsumerResponse>, Status> {
+        Err(not_in_the_script())
     }
 }
 

@@ -12,6 +12,7 @@ mod canned;
 mod client;
 mod comment;
 mod completions;
+mod consumer;
 mod database;
 mod described;
 mod event;
@@ -129,6 +130,8 @@ pub enum Caller {
     Agenda(agenda::Agenda),
     /// Read the log of events.
     Event(event::Event),
+    /// Keep places in the log, and deliver what comes after them.
+    Consumer(consumer::Consumer),
     /// Make projects, people and configuration as files describe them.
     #[command(after_help = described::apply::EXAMPLES)]
     Apply(described::apply::Apply),
@@ -199,6 +202,7 @@ impl Caller {
             Caller::Action(verb) => Box::pin(verb.run(output)).await,
             Caller::Agenda(verb) => Box::pin(verb.run(output)).await,
             Caller::Event(verb) => Box::pin(verb.run(output)).await,
+            Caller::Consumer(verb) => Box::pin(verb.run(output)).await,
             Caller::Apply(verb) => Box::pin(verb.run(output)).await,
             Caller::Workflow(verb) => Box::pin(verb.run_workflow(output)).await,
             Caller::IssueType(verb) => Box::pin(verb.run_issue_type(output)).await,

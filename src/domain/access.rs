@@ -102,6 +102,21 @@ pub const TABLE: &[(&str, Least)] = &[
     ("ListEventTypes", Least::Anybody),
     ("Subscribe", Least::Anybody),
     ("PublishEvents", Least::Role(Role::Worker)),
+    ("CreateConsumer", Least::Role(Role::Manager)),
+    ("GetConsumer", Least::Role(Role::Manager)),
+    ("ListConsumers", Least::Role(Role::Manager)),
+    ("UpdateConsumer", Least::Role(Role::Manager)),
+    ("DeleteConsumer", Least::Role(Role::Manager)),
+    ("Consume", Least::Role(Role::Worker)),
+    ("AckEvents", Least::Role(Role::Worker)),
+    ("FailEvents", Least::Role(Role::Worker)),
+    ("ExtendEvents", Least::Role(Role::Worker)),
+    ("ParkEvents", Least::Role(Role::Worker)),
+    ("ListParkedEvents", Least::Role(Role::Manager)),
+    ("ReplayParkedEvents", Least::Role(Role::Manager)),
+    ("ResetConsumer", Least::Role(Role::Manager)),
+    ("PauseConsumer", Least::Role(Role::Manager)),
+    ("ResumeConsumer", Least::Role(Role::Manager)),
     ("ReceiveMessage", Least::Role(Role::Worker)),
     ("CreateWorkflow", Least::Role(Role::Admin)),
     ("GetWorkflow", Least::Role(Role::Viewer)),
@@ -141,7 +156,15 @@ pub const TABLE: &[(&str, Least)] = &[
 ];
 
 /// What the service does by itself. No RPC asks for these, and nobody else may.
-pub const INTERNAL: &[&str] = &["ExpireLeases", "ReleaseHeld", "WakeDue", "SettleGates"];
+pub const INTERNAL: &[&str] = &[
+    "ExpireLeases",
+    "ReleaseHeld",
+    "WakeDue",
+    "SettleGates",
+    "LeaveConsumer",
+    "ProgressConsumer",
+    "ExpireConsumer",
+];
 
 /// What whoever is asked for [`Least::Installation`] must be.
 const ADMINISTRATOR: &str = "an administrator of the installation";

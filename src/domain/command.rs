@@ -22,6 +22,11 @@ use super::configuration::{
     Configuration, CreateActionType, CreateIssueType, CreateWorkflow, DeleteActionType,
     DeleteIssueType, DeleteWorkflow, UpdateActionType, UpdateIssueType, UpdateWorkflow,
 };
+use super::consumer::{
+    AckEvents, Consume, Consumer, CreateConsumer, DeleteConsumer, ExpireConsumer, ExtendEvents,
+    FailEvents, LeaveConsumer, ParkEvents, PauseConsumer, ProgressConsumer, ReplayParkedEvents,
+    ResetConsumer, ResumeConsumer, UpdateConsumer,
+};
 use super::definition::Definitions;
 use super::error::Result;
 use super::event::Event;
@@ -117,6 +122,9 @@ verbs! {
     HeartbeatAction, CompleteAction, FailAction, ReleaseAction, SkipAction, RepeatAction,
     CancelAction,
     ExpireLeases, ReleaseHeld, WakeDue, SettleGates,
+    CreateConsumer, UpdateConsumer, DeleteConsumer, PauseConsumer, ResumeConsumer, ResetConsumer,
+    Consume, AckEvents, FailEvents, ExtendEvents, ParkEvents, ReplayParkedEvents,
+    LeaveConsumer, ProgressConsumer, ExpireConsumer,
 }
 
 impl Verb {
@@ -237,6 +245,7 @@ resources! {
     Group(Arc<Group>) = "A group.", |group| group.name;
     Credential(Arc<Credential>) = "A credential.", |credential| credential.name;
     Member(Arc<Member>) = "A member of a project.", |member| member.name;
+    Consumer(Arc<Consumer>) = "A consumer.", |consumer| consumer.name;
     Message(MessageName) = "A message, by its name.", |name| name;
     Action(Arc<Action>) = "An action.", |action| action.name;
     Actions(Vec<Arc<Action>>) = "Several actions; their names, one a line.",

@@ -17,6 +17,8 @@ pub enum Counted {
     /// Relations of an issue: the numbers are those of the ones that lead from it, and as many are
     /// there as lead from it or to it.
     Relations,
+    /// Consumers of a project.
+    Consumers,
 }
 
 impl Counted {
@@ -28,13 +30,14 @@ impl Counted {
             Counted::Comments => "comments",
             Counted::References => "references",
             Counted::Relations => "relations",
+            Counted::Consumers => "consumers",
         }
     }
 
     /// What has that stored name.
     pub fn stored(name: &str) -> Option<Counted> {
-        use Counted::{Actions, Comments, Issues, References, Relations};
-        let all = [Issues, Actions, Comments, References, Relations];
+        use Counted::{Actions, Comments, Consumers, Issues, References, Relations};
+        let all = [Issues, Actions, Comments, References, Relations, Consumers];
         all.into_iter().find(|counted| counted.as_str() == name)
     }
 }

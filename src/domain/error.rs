@@ -116,6 +116,8 @@ reasons! {
     BuiltIn => "BUILT_IN",
     EpochChanged => "EPOCH_CHANGED",
     LogDiverged => "LOG_DIVERGED",
+    NotDelivered => "NOT_DELIVERED",
+    ConsumerExpired => "CONSUMER_EXPIRED",
     EtagMismatch => "ETAG_MISMATCH",
     ClaimLost => "CLAIM_LOST",
     Contention => "CONTENTION",

@@ -147,6 +147,22 @@ catalogue! {
         "A comment was taken back. subject: what it was on. data: comment.";
     CommentUpdated = "comment.updated", System,
         "The text of a comment changed. subject: what it is on. data: comment, changed[].";
+    ConsumerCreated = "consumer.created", System,
+        "A consumer was created. after: all its fields. data: seq, the place that it starts after.";
+    ConsumerDeleted = "consumer.deleted", System,
+        "A consumer was deleted.";
+    ConsumerExpired = "consumer.expired", System,
+        "A consumer was too far behind, and holds the log no more. data: seq, how far it had come.";
+    ConsumerPaused = "consumer.paused", System,
+        "Nothing more is delivered to the members of a consumer.";
+    ConsumerReplayed = "consumer.replayed", System,
+        "Parked events of a consumer are tried again. data: events, how many; first_seq, last_seq.";
+    ConsumerReset = "consumer.reset", System,
+        "A consumer was moved to another place. data: seq, the place that it goes on after.";
+    ConsumerResumed = "consumer.resumed", System,
+        "A paused consumer goes on.";
+    ConsumerUpdated = "consumer.updated", System,
+        "Fields of a consumer changed. data: changed[].";
     CredentialCreated = "credential.created", System,
         "A credential of an actor was created. after: all its fields.";
     CredentialRevoked = "credential.revoked", System,
@@ -294,14 +310,28 @@ pub enum EventPattern {
 }
 
 impl EventPattern {
+    /// As it was written.
+    pub fn to_text(&self) -> String {
+        match self {
+            EventPattern::Exact(exact) => exact.clone(),
+            EventPattern::Noun(noun) => format!("{noun}.*"),
+            EventPattern::All => "*".into(),
+        }
+    }
+
+    /// One that was stored: a type that is known no more takes nothing.
+    pub fn stored(text: &str) -> EventPattern {
+        match text.strip_suffix(".*") {
+            _ if text == "*" => EventPattern::All,
+            Some(noun) => EventPattern::Noun(noun.into()),
+            None => EventPattern::Exact(text.into()),
+        }
+    }
+
     /// Takes `issue.closed`, `issue.*` or `*`. One that no known type matches is refused: it would
     /// wait for ever.
     pub fn parse(field: &str, pattern: &str) -> Result<EventPattern> {
-        let parsed = match pattern.strip_suffix(".*") {
-            _ if pattern == "*" => EventPattern::All,
-            Some(noun) => EventPattern::Noun(noun.into()),
-            None => EventPattern::Exact(pattern.into()),
-        };
+        let parsed = EventPattern::stored(pattern);
         if !EventType::ALL.iter().any(|known| parsed.takes(known.as_str())) {
             return Err(Error::Invalid {
                 reason: Reason::EventTypeUnknown,

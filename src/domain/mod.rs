@@ -12,6 +12,7 @@ pub mod cloud_event;
 pub mod command;
 pub mod comment;
 pub mod configuration;
+pub mod consumer;
 pub mod counter;
 pub mod definition;
 pub mod error;

@@ -19,6 +19,7 @@ pub(crate) mod nouns {
     pub use crate::domain::action::{Action, Attempt};
     pub use crate::domain::comment::Comment;
     pub use crate::domain::configuration::Configuration;
+    pub use crate::domain::consumer::{Bucket, Consumer, Crew, Parked, Retry};
     pub use crate::domain::counter::Counter;
     pub use crate::domain::definition::DefinitionVersion;
     pub use crate::domain::issue::Issue;
@@ -156,6 +157,9 @@ macro_rules! for_each_noun {
         $with! {
             counters: Counter,
             definitions: DefinitionVersion,
+            buckets: Bucket,
+            consumers: Consumer,
+            crews: Crew,
             projects: Project,
             actors: Actor,
             groups: Group,
@@ -169,6 +173,8 @@ macro_rules! for_each_noun {
             relations: Relation,
             references: Reference,
             comments: Comment,
+            retries: Retry,
+            parked: Parked,
             messages: KnownMessage,
         }
     };

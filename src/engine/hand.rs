@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::command::Verb;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Reason, Result};
 use crate::domain::name::ActorName;
 use crate::ledger::{Call, Class, Command, Ledger};
-use crate::store;
+use crate::store::{self, Fault};
 use crate::stream::Moved;
 
 /// Rows that one command names. More would hold up what waits in the same lane.
@@ -42,6 +42,36 @@ pub async fn submit(ledger: &Ledger, rows: usize, verb: impl Into<Verb>) -> Resu
     // It ends what is held, or makes ready what others wait for.
     let command = Command { call, class: Class::Finish, bytes, verb: verb.into() };
     Ok(ledger.submit(command).await?.changed)
+}
+
+/// Has the ledger carry out a command of a caller whose stream is open: their role is asked again.
+pub async fn submit_as(ledger: &Ledger, caller: &ActorName, verb: impl Into<Verb>) -> Result<bool> {
+    let request_id = Uuid::now_v7();
+    let call = Call {
+        caller: caller.clone(),
+        request_id,
+        request_id_given: false,
+        fingerprint: request_id.into_bytes(),
+        deadline: Instant::now() + LOOK_MAX,
+        validate_only: false,
+    };
+    let command = Command { call, class: Class::Finish, bytes: ROW_BYTES, verb: verb.into() };
+    Ok(ledger.submit(command).await?.changed)
+}
+
+/// What was read for a caller, unless it takes too long.
+pub async fn read<T>(reading: Pin<Box<impl Future<Output = store::Result<T>>>>) -> Result<T> {
+    let unreadable = |problem: String| Error::Unavailable {
+        reason: Reason::DatabaseUnavailable,
+        problem,
+        request_id: None,
+    };
+    match timeout(LOOK_MAX, reading).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(Fault::Bug(error))) => Err(Error::Internal(error.into())),
+        Ok(Err(fault)) => Err(unreadable(fault.to_string())),
+        Err(_) => Err(unreadable("the database does not answer".into())),
+    }
 }
 
 /// When a look at the tables has to be done.

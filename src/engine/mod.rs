@@ -6,10 +6,12 @@
 //! same at once, and one of them changes something.
 
 mod clock;
+mod consumers;
 mod gatekeeper;
 mod hand;
 mod leases;
 
 pub use clock::clock;
+pub use consumers::{Consumers, expiry};
 pub use gatekeeper::gatekeeper;
 pub use leases::leases;

@@ -1,9 +1,9 @@
-//! The contract: what `build.rs` generates from `proto/`, the one message written by hand, and what
+//! The contract: what `build.rs` generates from `proto/`, the messages written by hand, and what
 //! the domain's values are in it.
 //!
-//! Events are stored encoded and sent as they are stored. So the batch of a stream holds the bytes
-//! of its events: on the wire a field of bytes and a field of messages are the same thing
-//! (Protocol Buffers encoding, "length-delimited records").
+//! Events are stored encoded and sent as they are stored. So the batch of a stream and a delivery
+//! hold the bytes of their events: on the wire a field of bytes and a field of messages are the
+//! same thing (Protocol Buffers encoding, "length-delimited records").
 //!
 //! Of the nouns it knows none: a project or an issue is put together where it is sent.
 
@@ -38,6 +38,27 @@ pub struct EventBatch {
     /// The `seq` of the newest event of the log.
     #[prost(int64, tag = "5")]
     pub head: i64,
+}
+
+/// `potts.v1.Delivery`: an event on its way to a member, as its encoded bytes.
+#[derive(Clone, PartialEq, Message)]
+pub struct Delivery {
+    /// An encoded `potts.v1.Event`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub event: Bytes,
+    /// Settles it.
+    #[prost(string, tag = "2")]
+    pub ack_token: String,
+    /// How often it was delivered with this time.
+    #[prost(int32, tag = "3")]
+    pub attempt: i32,
+}
+
+impl Delivery {
+    /// Decodes the event.
+    pub fn decoded(&self) -> Result<Event, prost::DecodeError> {
+        Event::decode(self.event.clone())
+    }
 }
 
 impl EventBatch {

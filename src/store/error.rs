@@ -54,6 +54,10 @@ const RACES: &[&str] = &[
     "members_pk",
     "members_uid_unique",
     "members_member_unique",
+    "consumers_pk",
+    "consumers_uid_unique",
+    "consumers_run_unique",
+    "consumer_buckets_pk",
 ];
 
 impl From<SqlError> for Fault {

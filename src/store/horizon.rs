@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::error::Result;
 use super::partition::{self, EVENTS, TryLock};
 use super::prepared::{prepared, walk};
-use super::{lock_order, log};
+use super::{consumer, lock_order, log};
 use crate::domain::event::Seq;
 
 /// How long the log has begun behind a partition before it is touched. A server learns of a new
@@ -132,12 +132,13 @@ prepared!(
      where inhrelid = to_regclass({table}) and inhparent = 'events'::regclass"
 );
 
-/// The partitions that end at or before this place may end. Whoever must still be able to read
-/// what is older, as a consumer that the server remembers, holds it back here.
+/// The partitions that end at or before this place may end. Consumers, whose place the service
+/// keeps, hold back what they still need, until they are too far behind.
 async fn may_end_before(conn: &mut AsyncPgConnection, known_head: Seq) -> Result<Seq> {
     let head = log::head(conn, known_head).await?;
     // Never the one that is in use: its newest event says where the log is.
-    Ok(Seq(partition::of(head) * EVENTS))
+    let in_use = Seq(partition::of(head) * EVENTS);
+    Ok(consumer::needed(conn).await?.map_or(in_use, |needed| needed.min(in_use)))
 }
 
 impl Horizon {

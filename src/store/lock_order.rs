@@ -6,6 +6,9 @@
 pub const TABLES: &[&str] = &[
     "counters",
     "definition_versions",
+    "consumer_buckets",
+    "consumers",
+    "consumer_members",
     "projects",
     "actors",
     "groups",
@@ -18,6 +21,8 @@ pub const TABLES: &[&str] = &[
     "relations",
     "object_references",
     "comments",
+    "consumer_retries",
+    "parked_events",
     "inbound_keys",
 ];
 

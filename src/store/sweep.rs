@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::consumer;
 use super::error::Result;
 use super::prepared::prepared;
 
@@ -23,8 +24,8 @@ prepared!(
      where expires_at < potts_now() limit {limit})"
 );
 
-/// Forgets calls older than `requests_kept` and messages whose time is over. Answers how many rows
-/// went; [`ROWS_MAX`] or more means that there may be more.
+/// Forgets calls older than `requests_kept`, messages whose time is over, and what consumers need
+/// no more. Answers how many rows went; [`ROWS_MAX`] or more means that there may be more.
 pub(super) async fn sweep(
     conn: &mut AsyncPgConnection,
     requests_kept: std::time::Duration,
@@ -32,5 +33,7 @@ pub(super) async fn sweep(
     let seconds = i64::try_from(requests_kept.as_secs()).unwrap_or(i64::MAX);
     let requests = Requests { seconds, limit: ROWS_MAX, _of: PhantomData };
     let messages = Messages { limit: ROWS_MAX, _of: PhantomData };
-    Ok(requests.execute(conn).await? + messages.execute(conn).await?)
+    let swept = requests.execute(conn).await? + messages.execute(conn).await?;
+    let waiting = consumer::sweep_retries(conn, ROWS_MAX).await?;
+    Ok(swept + waiting + consumer::sweep_parked(conn, ROWS_MAX).await?)
 }

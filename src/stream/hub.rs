@@ -12,12 +12,13 @@ use super::callers::{self, Caller};
 use super::cursor::{Epoch, Position};
 use super::frame::Frame;
 use super::log::Log;
-use super::message::Subscribe;
+use super::message::{Start, Subscribe};
 use super::shared::{Newest, Shared};
 use super::subscription::{Seat, Subscription};
 use super::{open, page, tail};
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::event::Seq;
+use crate::domain::filter::EventFilter;
 use crate::domain::name::ActorName;
 use crate::domain::name::ProjectId;
 use crate::store;
@@ -166,6 +167,25 @@ impl Hub {
     /// it, or has it no more. Place 0 is before the first event.
     pub async fn position(&self, seq: Seq) -> Result<Option<Position>> {
         open::position(&self.shared, seq).await
+    }
+
+    /// The place that a start means, checked as for a reader.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::subscribe`], but for what it refuses of callers.
+    pub async fn place_of(&self, start: Start) -> Result<Seq> {
+        let request = Subscribe {
+            start,
+            filter: EventFilter::default(),
+            batch_events_max: 1,
+            batch_bytes_max: 1,
+            checkpoint_interval: Duration::from_secs(1),
+            // The end of the log, and not what this replica knows of it.
+            stop_when_caught_up: start == Start::Now,
+        };
+        let opening = open::open(&self.shared, &request).await?;
+        Ok(if start == Start::Now { opening.goal } else { opening.at.seq })
     }
 
     /// Starts a reader, who is sent what the caller may see. Refuses a start that cannot be

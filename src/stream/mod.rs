@@ -6,6 +6,7 @@ mod batch;
 mod bells;
 mod callers;
 mod catch_up;
+mod consumer;
 mod cursor;
 mod frame;
 mod hub;
@@ -21,6 +22,7 @@ mod tail;
 mod tests;
 
 pub use bells::Moved;
+pub use consumer::{Consuming, Delivered, Joined, Joining, Ordered, ordered};
 pub use cursor::{Epoch, Position};
 pub use frame::{Frame, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};

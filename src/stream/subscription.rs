@@ -162,6 +162,11 @@ impl Subscription {
         self.epoch
     }
 
+    /// What its caller may see, as far as it is known.
+    pub fn reader(&self) -> &Arc<Reader> {
+        &self.view.reader
+    }
+
     /// What to tell the reader next; none when the subscription has ended well. An error is the
     /// last thing that is told.
     ///

@@ -201,6 +201,13 @@ writes! {
     CreateMemberRequest for "CreateMember",
     UpdateMemberRequest for "UpdateMember",
     DeleteMemberRequest for "DeleteMember",
+    CreateConsumerRequest for "CreateConsumer",
+    UpdateConsumerRequest for "UpdateConsumer",
+    DeleteConsumerRequest for "DeleteConsumer",
+    ReplayParkedEventsRequest for "ReplayParkedEvents",
+    ResetConsumerRequest for "ResetConsumer",
+    PauseConsumerRequest for "PauseConsumer",
+    ResumeConsumerRequest for "ResumeConsumer",
 }
 
 /// A write that was let in.

@@ -205,13 +205,19 @@ impl TryFrom<proto::ReopenIssueRequest> for ReopenIssue {
 
 /// Reads a filter; an absent one takes all.
 pub(super) fn event_filter(sent: Option<proto::EventFilter>) -> Result<EventFilter> {
+    event_filter_at("filter", sent)
+}
+
+/// Reads a filter that is at another place of a request.
+pub(super) fn event_filter_at(at: &str, sent: Option<proto::EventFilter>) -> Result<EventFilter> {
     let proto::EventFilter { projects, roots, subjects, types, classes } = sent.unwrap_or_default();
+    let field = |name: &str| format!("{at}.{name}");
     Ok(EventFilter {
-        projects: filter::values("filter.projects", &projects, filter::project_value)?,
-        roots: filter::values("filter.roots", &roots, name_value)?,
-        subjects: filter::values("filter.subjects", &subjects, name_value)?,
-        types: filter::values("filter.types", &types, EventPattern::parse)?,
-        classes: self::classes("filter.classes", &classes)?,
+        projects: filter::values(&field("projects"), &projects, filter::project_value)?,
+        roots: filter::values(&field("roots"), &roots, name_value)?,
+        subjects: filter::values(&field("subjects"), &subjects, name_value)?,
+        types: filter::values(&field("types"), &types, EventPattern::parse)?,
+        classes: self::classes(&field("classes"), &classes)?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What every service of ours has at hand, and what writes and lists have in common.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
@@ -15,7 +16,7 @@ use crate::domain::name::ProjectId;
 use crate::domain::project::Project;
 use crate::ledger::{Answer, Done, Ledger};
 use crate::store::{LogState, PageRow, Store};
-use crate::stream::{Epoch, Hub, Position};
+use crate::stream::{Consuming, Epoch, Hub, Position};
 
 /// Clients of gRPC take messages of 4 MiB unless told otherwise. A page that would be larger ends
 /// earlier.
@@ -32,6 +33,7 @@ pub(super) struct Door {
     pub ledger: Ledger,
     pub hub: Hub,
     pub store: Store,
+    pub consumers: Arc<dyn Consuming>,
     pub access: Access,
     pub subscriptions: Subscriptions,
     pub stopping: CancellationToken,

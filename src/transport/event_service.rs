@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::auth::{Caller, admit};
+use super::consumers::ConsumeStream;
 use super::decode::{event_filter, page_size};
 use super::door::{Door, Reply};
 use super::encode;
@@ -65,7 +66,7 @@ impl Events {
         })
     }
 
-    async fn log_state(&self, caller: &Caller) -> Result<LogState> {
+    pub(super) async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
         caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
     }
@@ -167,6 +168,110 @@ impl EventService for Events {
         let proto::ListEventTypesRequest {} = request.into_inner();
         let types = EventType::ALL.iter().copied().map(encode::event_type).collect();
         Ok(Response::new(proto::ListEventTypesResponse { types }))
+    }
+
+    type ConsumeStream = ConsumeStream;
+
+    async fn consume(&self, request: Request<proto::ConsumeRequest>) -> Reply<Self::ConsumeStream> {
+        Ok(self.consumed(request).await?)
+    }
+
+    async fn create_consumer(
+        &self,
+        request: Request<proto::CreateConsumerRequest>,
+    ) -> Reply<proto::CreateConsumerResponse> {
+        Ok(self.consumer_created(request).await?)
+    }
+
+    async fn get_consumer(
+        &self,
+        request: Request<proto::GetConsumerRequest>,
+    ) -> Reply<proto::GetConsumerResponse> {
+        Ok(self.consumer_got(request).await?)
+    }
+
+    async fn list_consumers(
+        &self,
+        request: Request<proto::ListConsumersRequest>,
+    ) -> Reply<proto::ListConsumersResponse> {
+        Ok(self.consumers_listed(request).await?)
+    }
+
+    async fn update_consumer(
+        &self,
+        request: Request<proto::UpdateConsumerRequest>,
+    ) -> Reply<proto::UpdateConsumerResponse> {
+        Ok(self.consumer_updated(request).await?)
+    }
+
+    async fn delete_consumer(
+        &self,
+        request: Request<proto::DeleteConsumerRequest>,
+    ) -> Reply<proto::DeleteConsumerResponse> {
+        Ok(self.consumer_deleted(request).await?)
+    }
+
+    async fn ack_events(
+        &self,
+        request: Request<proto::AckEventsRequest>,
+    ) -> Reply<proto::AckEventsResponse> {
+        Ok(self.events_acked(request).await?)
+    }
+
+    async fn fail_events(
+        &self,
+        request: Request<proto::FailEventsRequest>,
+    ) -> Reply<proto::FailEventsResponse> {
+        Ok(self.events_failed(request).await?)
+    }
+
+    async fn extend_events(
+        &self,
+        request: Request<proto::ExtendEventsRequest>,
+    ) -> Reply<proto::ExtendEventsResponse> {
+        Ok(self.events_extended(request).await?)
+    }
+
+    async fn park_events(
+        &self,
+        request: Request<proto::ParkEventsRequest>,
+    ) -> Reply<proto::ParkEventsResponse> {
+        Ok(self.events_parked(request).await?)
+    }
+
+    async fn list_parked_events(
+        &self,
+        request: Request<proto::ListParkedEventsRequest>,
+    ) -> Reply<proto::ListParkedEventsResponse> {
+        Ok(self.parked_listed(request).await?)
+    }
+
+    async fn replay_parked_events(
+        &self,
+        request: Request<proto::ReplayParkedEventsRequest>,
+    ) -> Reply<proto::ReplayParkedEventsResponse> {
+        Ok(self.parked_replayed(request).await?)
+    }
+
+    async fn reset_consumer(
+        &self,
+        request: Request<proto::ResetConsumerRequest>,
+    ) -> Reply<proto::ResetConsumerResponse> {
+        Ok(self.consumer_reset(request).await?)
+    }
+
+    async fn pause_consumer(
+        &self,
+        request: Request<proto::PauseConsumerRequest>,
+    ) -> Reply<proto::PauseConsumerResponse> {
+        Ok(self.consumer_paused(request).await?)
+    }
+
+    async fn resume_consumer(
+        &self,
+        request: Request<proto::ResumeConsumerRequest>,
+    ) -> Reply<proto::ResumeConsumerResponse> {
+        Ok(self.consumer_resumed(request).await?)
     }
 }
 

@@ -9,6 +9,7 @@ mod agenda;
 mod auth;
 mod comments;
 mod configuration;
+mod consumers;
 mod deadline;
 mod decode;
 mod decode_issue;

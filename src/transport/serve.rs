@@ -1,5 +1,6 @@
 //! The listener: services put together, with the limits of HTTP/2, TLS, health and reflection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,7 +36,7 @@ use crate::proto::issue_service_server::IssueServiceServer;
 use crate::proto::project_service_server::ProjectServiceServer;
 use crate::proto::workflow_service_server::WorkflowServiceServer;
 use crate::store::Store;
-use crate::stream::Hub;
+use crate::stream::{Consuming, Hub};
 
 /// A caller that went away without a word is found out after twice this.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -77,6 +78,8 @@ pub struct Parts {
     pub hub: Hub,
     /// For gets and lists.
     pub store: Store,
+    /// For members of consumers.
+    pub consumers: Arc<dyn Consuming>,
     /// Who is let in.
     pub access: Access,
     /// What callers are told about health.
@@ -99,13 +102,14 @@ pub async fn serve(
     parts: Parts,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Parts { ledger, hub, store, access, health, observer } = parts;
+    let Parts { ledger, hub, store, consumers, access, health, observer } = parts;
     let message_bytes_max = options.message_bytes_max;
     let directory = Directory::new(store.clone(), hub.people());
     let door = Door {
         ledger,
         hub,
         store,
+        consumers,
         access: access.knowing(directory),
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
         stopping: stopping.clone(),

@@ -153,6 +153,7 @@ fn resource_info(details: &mut ErrorDetails, name: &str, problem: &str) {
         Some("workflows") => "potts.v1.Workflow",
         Some("issueTypes") => "potts.v1.IssueType",
         Some("actionTypes") => "potts.v1.ActionType",
+        Some("consumers") => "potts.v1.Consumer",
         Some("actors") => "potts.v1.Actor",
         Some("credentials") => "potts.v1.Credential",
         Some("groups") => "potts.v1.Group",

@@ -13,6 +13,7 @@ mod agenda;
 mod apply;
 mod command_line;
 mod configuration;
+mod consumers;
 mod door;
 mod embedded;
 mod events_api;

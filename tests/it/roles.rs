@@ -43,6 +43,8 @@ macro_rules! would {
     };
 }
 
+mod consumers;
+
 fn text(text: &str) -> String {
     text.into()
 }
@@ -321,7 +323,9 @@ async fn reason(call: &Call, clients: &Clients) -> String {
         Ok(()) => text("allowed"),
         Err(status) => match told(Err::<(), _>(status)).reason {
             // Who is told of the state of a thing may ask for it to be changed.
-            state if ["ACTION_STATE", "FENCE_STALE"].contains(&state.as_str()) => text("allowed"),
+            state if ["ACTION_STATE", "FENCE_STALE", "NOT_DELIVERED"].contains(&state.as_str()) => {
+                text("allowed")
+            }
             reason => reason,
         },
     }
@@ -423,6 +427,13 @@ async fn speak(app: &TestApp) {
     let action = Some(Action { title: text("t"), not_before, ..Default::default() });
     let add = AddActionRequest { parent: text("ABC-1"), action, ..Default::default() };
     app.root().actions().add_action(add).await.unwrap();
+    let create = CreateConsumerRequest {
+        parent: text("projects/abc"),
+        consumer_id: text("x"),
+        consumer: Some(Consumer::default()),
+        ..Default::default()
+    };
+    app.events().create_consumer(create).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -460,6 +471,7 @@ async fn every_rpc_asks_for_its_role() {
         remark_calls(),
         action_calls(),
         event_calls(),
+        consumers::consumer_calls(),
         actor_calls(),
         of_groups,
         workflow_calls(),

@@ -4,6 +4,7 @@
 //! question.
 
 mod configuration;
+mod consumer;
 mod id;
 mod people;
 mod work;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub use configuration::{ConfigurationKind, ConfigurationName, RevisionName};
+pub use consumer::ConsumerName;
 pub use id::Id;
 pub use people::{ActorName, CredentialName, GroupName, MemberName, Principal};
 pub use work::{

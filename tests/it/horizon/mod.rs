@@ -1,6 +1,7 @@
 //! Where the log begins: what is too old is exported and goes, and readers are told or see no
 //! difference.
 
+mod consumers;
 mod steps;
 
 use std::path::Path;

@@ -5,6 +5,7 @@
 mod cases;
 mod agenda;
 mod configuration;
+mod consumers;
 mod people;
 mod relations;
 mod remarks;
@@ -47,6 +48,7 @@ async fn busy() -> TestApp {
     people(&app).await;
     relations::prepare(&app).await;
     work::prepare(&app).await;
+    consumers::prepare(&app).await;
     app
 }
 
@@ -163,6 +165,11 @@ async fn calls_about_events_are_refused_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_about_consumers_are_refused_as_documented() {
+    are_told(consumers::consumer_cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_configuration_are_refused_as_documented() {
     are_told(configuration_cases()).await;
 }
@@ -231,7 +238,18 @@ fn documented() -> BTreeMap<(String, String), String> {
             if let Some(rpc) = line.strip_prefix("rpc ") {
                 let (rpc, _) = rpc.split_once('(').unwrap();
                 // What takes no `request_id` says all by itself.
-                let reads = ["Get", "List", "Subscribe", "Publish", "Heartbeat"];
+                let reads = [
+                    "Get",
+                    "List",
+                    "Subscribe",
+                    "Publish",
+                    "Heartbeat",
+                    "Consume",
+                    "AckEvents",
+                    "FailEvents",
+                    "ExtendEvents",
+                    "ParkEvents",
+                ];
                 let reads = reads.iter().any(|r| rpc.starts_with(r));
                 let also = if reads { "" } else { of_writes };
                 let (_, own) = errors.split_once("Errors:").unwrap_or_default();
@@ -252,6 +270,11 @@ fn documented() -> BTreeMap<(String, String), String> {
 const MENDED: &str = "a_bug_is_found_by_testers_and_mended_by_developers";
 /// What asks for parameters and conditions.
 const ASKED: &str = "a_transition_needs_its_parameters_and_its_condition";
+
+/// What has cursors of other logs.
+const MISFITS: &str = "a_start_that_does_not_fit_the_log_is_refused";
+/// What disables a member.
+const DISABLED: &str = "the_stream_of_a_member_who_may_not_work_any_more_ends";
 
 /// What is documented and no row above provokes: for which RPC, why not, and the file and the test
 /// that do.
@@ -292,6 +315,23 @@ const ELSEWHERE: &[(&str, &str, &str, &str)] = &[
     ("Subscribe", "ACCESS_REVOKED", "visibility", "the_stream_of_who_is_disabled_ends_at_once"),
     ("PublishEvents", "ROLE_REQUIRED", "visibility", "messages_are_published_by_workers"),
     ("Subscribe", "LIMIT_REACHED", "subscribe.rs", "a_caller_has_a_hundred_subscriptions"),
+    ("CreateConsumer", "EPOCH_CHANGED", "consumers", MISFITS),
+    ("CreateConsumer", "LOG_DIVERGED", "consumers", MISFITS),
+    ("CreateConsumer", "CURSOR_AHEAD", "consumers", MISFITS),
+    ("CreateConsumer", "CURSOR_EXPIRED", "consumers", MISFITS),
+    ("ResetConsumer", "EPOCH_CHANGED", "consumers", MISFITS),
+    ("ResetConsumer", "LOG_DIVERGED", "consumers", MISFITS),
+    ("ResetConsumer", "CURSOR_AHEAD", "consumers", MISFITS),
+    ("ResetConsumer", "CURSOR_EXPIRED", "consumers", MISFITS),
+    ("Consume", "LIMIT_REACHED", "consumers", "a_caller_has_a_hundred_streams_whatever_they_are"),
+    ("Consume", "ACCESS_REVOKED", "consumers", DISABLED),
+    // Its stream of the log ends as every other one does.
+    ("Consume", "EPOCH_CHANGED", "subscribe.rs", "a_cursor_of_another_log_is_refused"),
+    ("Consume", "FENCE_STALE", "faults", "a_member_that_takes_nothing_is_put_out"),
+    ("AckEvents", "FENCE_STALE", "order", "one_bucket_has_one_member_and_others_stand_by"),
+    ("FailEvents", "FENCE_STALE", "order", "one_bucket_has_one_member_and_others_stand_by"),
+    ("ExtendEvents", "FENCE_STALE", "order", "one_bucket_has_one_member_and_others_stand_by"),
+    ("ParkEvents", "FENCE_STALE", "order", "one_bucket_has_one_member_and_others_stand_by"),
 ];
 
 /// What needs a database that fails, a full queue or a defect: provoked by the tests of faults.
@@ -319,11 +359,15 @@ fn every_documented_refusal_is_provoked() {
         group_cases(),
         member_cases(),
         configuration_cases(),
+        consumers::consumer_cases(),
     ];
     let provoked: BTreeSet<_> =
         cases.iter().flatten().map(|case| (camel(case.rpc), text(case.reason))).collect();
     let sources = [
         ("acceptance.rs", include_str!("../acceptance.rs")),
+        ("consumers", include_str!("../consumers/calls.rs")),
+        ("faults", include_str!("../consumers/faults.rs")),
+        ("order", include_str!("../consumers/order.rs")),
         ("door.rs", include_str!("../door.rs")),
         ("horizon", include_str!("../horizon/mod.rs")),
         ("issue_trees.rs", include_str!("../issue_trees.rs")),

@@ -103,6 +103,12 @@ impl Process {
         kill_process(pid, Signal::TERM).unwrap();
     }
 
+    /// Sends it a signal: one that stops it has it stand still.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self, within: Duration) -> ExitStatus {
         let child = Mutex::new(&mut self.child);

@@ -1,0 +1,264 @@
+//! The table `consumer_buckets`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{
+    Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::consumer::{Bucket, BucketKey, Ranges};
+use crate::domain::event::Seq;
+use crate::domain::name::ConsumerName;
+use crate::store::error::Result;
+use crate::store::prepared::prepared;
+use crate::store::table::{Table, assert_written};
+use crate::store::time;
+
+type SqlRow = (
+    (Text, Text, SmallInt, BigInt),
+    (Nullable<SqlUuid>, Nullable<Timestamptz>, BigInt, BigInt, Text, Integer, Text),
+);
+type Row = (
+    (String, String, i16, i64),
+    (Option<Uuid>, Option<PgTimestamp>, i64, i64, String, i32, String),
+);
+
+macro_rules! columns {
+    () => {
+        "b.project, b.consumer, b.bucket, b.version, b.member, b.lease_until, b.fence, \
+         b.done_seq, b.finished::text, b.waiting, b.extended::text"
+    };
+}
+
+prepared!(
+    Lock(
+        projects: Vec<&'a str> => Array<Text>,
+        consumers: Vec<&'a str> => Array<Text>,
+        buckets: Vec<i16> => Array<SmallInt>,
+    ) -> SqlRow,
+    concat!("select ", columns!(), " from (select * from unnest({projects}, {consumers}, \
+             {buckets}) as u (project, consumer, bucket) order by project, consumer, bucket) as u \
+             cross join lateral (select * from consumer_buckets b where b.project = u.project \
+             and b.consumer = u.consumer and b.bucket = u.bucket for no key update) as b")
+);
+
+prepared!(
+    OfConsumer(project: &'a str => Text, consumer: &'a str => Text) -> SqlRow,
+    concat!("select ", columns!(), " from consumer_buckets b where b.project = {project} \
+             and b.consumer = {consumer} order by b.bucket")
+);
+
+prepared!(
+    Insert(
+        projects: Vec<&'a str> => Array<Text>,
+        consumers: Vec<&'a str> => Array<Text>,
+        buckets: Vec<i16> => Array<SmallInt>,
+        versions: Vec<i64> => Array<BigInt>,
+        members: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        leases: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        fences: Vec<i64> => Array<BigInt>,
+        dones: Vec<i64> => Array<BigInt>,
+        finisheds: Vec<String> => Array<Text>,
+        waitings: Vec<i32> => Array<Integer>,
+        extendeds: Vec<String> => Array<Text>,
+    ) -> (),
+    "insert into consumer_buckets (project, consumer, bucket, version, member, lease_until, \
+     fence, done_seq, finished, waiting, extended) \
+     select u.a, u.b, u.c, u.d, u.e, u.f, u.g, u.h, u.i::int8multirange, u.j, u.k::jsonb \
+     from unnest({projects}, {consumers}, {buckets}, {versions}, {members}, {leases}, {fences}, \
+     {dones}, {finisheds}, {waitings}, {extendeds}) as u (a, b, c, d, e, f, g, h, i, j, k)"
+);
+
+prepared!(
+    Update(
+        projects: Vec<&'a str> => Array<Text>,
+        consumers: Vec<&'a str> => Array<Text>,
+        buckets: Vec<i16> => Array<SmallInt>,
+        versions: Vec<i64> => Array<BigInt>,
+        members: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        leases: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
+        fences: Vec<i64> => Array<BigInt>,
+        dones: Vec<i64> => Array<BigInt>,
+        finisheds: Vec<String> => Array<Text>,
+        waitings: Vec<i32> => Array<Integer>,
+        extendeds: Vec<String> => Array<Text>,
+    ) -> (),
+    "update consumer_buckets b set version = u.version, member = u.member, \
+     lease_until = u.lease, fence = u.fence, done_seq = u.done, \
+     finished = u.finished::int8multirange, waiting = u.waiting, extended = u.extended::jsonb \
+     from unnest({projects}, {consumers}, {buckets}, {versions}, {members}, {leases}, {fences}, \
+     {dones}, {finisheds}, {waitings}, {extendeds}) as u (project, consumer, bucket, version, \
+     member, lease, fence, done, finished, waiting, extended) where b.ctid = \
+     (select k.ctid from consumer_buckets k where k.project = u.project \
+     and k.consumer = u.consumer and k.bucket = u.bucket)"
+);
+
+prepared!(
+    Delete(
+        projects: Vec<&'a str> => Array<Text>,
+        consumers: Vec<&'a str> => Array<Text>,
+        buckets: Vec<i16> => Array<SmallInt>,
+    ) -> (),
+    "delete from consumer_buckets b using unnest({projects}, {consumers}, {buckets}) \
+     as u (project, consumer, bucket) where b.ctid = (select k.ctid from consumer_buckets k \
+     where k.project = u.project and k.consumer = u.consumer and k.bucket = u.bucket)"
+);
+
+fn bucket(row: Row) -> Bucket {
+    let ((project, consumer, number, version), state) = row;
+    let (member, lease_until, fence, done, finished, waiting, extended) = state;
+    let lease_until = lease_until.map(time::from_sql);
+    Bucket {
+        key: BucketKey { consumer: super::name(&project, &consumer), number },
+        version,
+        holder: member.zip(lease_until),
+        fence,
+        done: Seq(done),
+        finished: ranges(&finished),
+        waiting,
+        extended: times(&extended),
+    }
+}
+
+/// Reads `{[1,5),[7,9)}`, as PostgreSQL writes multiranges of integers.
+fn ranges(text: &str) -> Ranges {
+    let mut ranges = Ranges::default();
+    let inner = text.trim_start_matches('{').trim_end_matches('}');
+    for stretch in inner.split("),").filter(|stretch| !stretch.is_empty()) {
+        let stretch = stretch.trim_start_matches('[').trim_end_matches(')');
+        let bounds = stretch.split_once(',').and_then(|(first, behind)| {
+            Some((first.parse::<i64>().ok()?, behind.parse::<i64>().ok()?))
+        });
+        let (first, behind) = bounds.expect("only we write ranges");
+        ranges.add(Seq(first), Seq(behind - 1));
+    }
+    ranges
+}
+
+fn written(ranges: &Ranges) -> String {
+    let all: Vec<String> =
+        ranges.iter().map(|(first, last)| format!("[{},{}]", first.0, last.0)).collect();
+    format!("{{{}}}", all.join(","))
+}
+
+/// Reads instants by places: microseconds since 1970.
+fn times(text: &str) -> BTreeMap<Seq, Timestamp> {
+    let stored: BTreeMap<String, i64> = serde_json::from_str(text).expect("only we write times");
+    let time = |(seq, micros): (String, i64)| {
+        let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+        Some((Seq(seq.parse().ok()?), at))
+    };
+    stored.into_iter().filter_map(time).collect()
+}
+
+fn written_times(times: &BTreeMap<Seq, Timestamp>) -> String {
+    let times = times.iter().map(|(seq, at)| (seq.to_string(), at.as_microsecond().into()));
+    serde_json::Value::Object(times.collect()).to_string()
+}
+
+/// All buckets of a consumer: not locked.
+pub(super) async fn of_consumer(
+    conn: &mut AsyncPgConnection,
+    name: &ConsumerName,
+) -> Result<Vec<Bucket>> {
+    let (project, consumer) = (name.project.as_str(), name.id.as_str());
+    let rows: Vec<Row> = OfConsumer { project, consumer, _of: PhantomData }.load(conn).await?;
+    Ok(rows.into_iter().map(bucket).collect())
+}
+
+fn projects<'a>(keys: impl Iterator<Item = &'a BucketKey>) -> Vec<&'a str> {
+    keys.map(|key| key.consumer.project.as_str()).collect()
+}
+
+fn consumers<'a>(keys: impl Iterator<Item = &'a BucketKey>) -> Vec<&'a str> {
+    keys.map(|key| key.consumer.id.as_str()).collect()
+}
+
+impl Table for Bucket {
+    const NAME: &str = "consumer_buckets";
+
+    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<BucketKey>) -> Result<Vec<Self>> {
+        let lock = Lock {
+            projects: projects(keys.iter()),
+            consumers: consumers(keys.iter()),
+            buckets: keys.iter().map(|key| key.number).collect(),
+            _of: PhantomData,
+        };
+        let rows: Vec<Row> = lock.load(conn).await?;
+        Ok(rows.into_iter().map(bucket).collect())
+    }
+
+    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let insert = Insert {
+            projects: projects(rows.iter().map(|row| &row.key)),
+            consumers: consumers(rows.iter().map(|row| &row.key)),
+            buckets: rows.iter().map(|row| row.key.number).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            members: rows.iter().map(|row| row.holder.map(|(member, _)| member)).collect(),
+            leases: rows.iter().map(|row| row.holder.map(|(_, at)| time::to_sql(at))).collect(),
+            fences: rows.iter().map(|row| row.fence).collect(),
+            dones: rows.iter().map(|row| row.done.0).collect(),
+            finisheds: rows.iter().map(|row| written(&row.finished)).collect(),
+            waitings: rows.iter().map(|row| row.waiting).collect(),
+            extendeds: rows.iter().map(|row| written_times(&row.extended)).collect(),
+            _of: PhantomData,
+        };
+        insert.execute(conn).await?;
+        Ok(())
+    }
+
+    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let update = Update {
+            projects: projects(rows.iter().map(|row| &row.key)),
+            consumers: consumers(rows.iter().map(|row| &row.key)),
+            buckets: rows.iter().map(|row| row.key.number).collect(),
+            versions: rows.iter().map(|row| row.version).collect(),
+            members: rows.iter().map(|row| row.holder.map(|(member, _)| member)).collect(),
+            leases: rows.iter().map(|row| row.holder.map(|(_, at)| time::to_sql(at))).collect(),
+            fences: rows.iter().map(|row| row.fence).collect(),
+            dones: rows.iter().map(|row| row.done.0).collect(),
+            finisheds: rows.iter().map(|row| written(&row.finished)).collect(),
+            waitings: rows.iter().map(|row| row.waiting).collect(),
+            extendeds: rows.iter().map(|row| written_times(&row.extended)).collect(),
+            _of: PhantomData,
+        };
+        assert_written(update.execute(conn).await?, rows.len());
+        Ok(())
+    }
+
+    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+        let delete = Delete {
+            projects: projects(rows.iter().map(|row| &row.key)),
+            consumers: consumers(rows.iter().map(|row| &row.key)),
+            buckets: rows.iter().map(|row| row.key.number).collect(),
+            _of: PhantomData,
+        };
+        assert_written(delete.execute(conn).await?, rows.len());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_times_read_back() {
+        let mut all = Ranges::default();
+        assert_eq!(ranges("{}"), all);
+        all.add(Seq(1), Seq(4));
+        all.add(Seq(7), Seq(7));
+
+        assert_eq!(ranges("{[1,5),[7,8)}"), all);
+        assert_eq!(written(&all), "{[1,4],[7,7]}");
+
+        let at = Timestamp::from_microsecond(1_234_567).unwrap();
+        let some = BTreeMap::from([(Seq(3), at), (Seq(12), Timestamp::UNIX_EPOCH)]);
+        assert_eq!(times(&written_times(&some)), some);
+    }
+}
