@@ -389,6 +389,7 @@ impl<'a> Work<'a> {
             let batch = batch.into_iter().map(|(sent, event)| delivered(consumer, sent, event));
             permit.send(batch.collect());
             self.sign_at = Instant::now();
+            self.look_at = self.look_at.min(Instant::now() + LOOK_PERIOD_BUSY);
         }
         Ok(())
     }
