@@ -103,11 +103,17 @@ impl Decide for CreateComment {
         let key = CounterKey::of(&self.parent, Counted::Comments);
         let mut footprint = footprint(&self.parent);
         footprint.counters.insert(key);
+        if let CommentParent::Action(action) = &self.parent {
+            footprint.actions.insert(action.clone());
+        }
         footprint
     }
 
     fn decide(&self, at: &At<'_>) -> Result<Decision> {
         remark::live_issue(at, self.parent.issue())?;
+        if let CommentParent::Action(action) = &self.parent {
+            remark::has_action(at, action)?;
+        }
         check("comment.text", &self.text)?;
         let key = CounterKey::of(&self.parent, Counted::Comments);
         let counter = Counter::after(key.clone(), at.rows.counters.get(&key).map(|c| &**c));

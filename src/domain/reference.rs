@@ -224,6 +224,9 @@ impl Place {
             uses: project.cloned().into_iter().collect(),
             ..Footprint::default()
         };
+        if let ReferenceParent::Action(action) = &self.parent {
+            footprint.actions.insert(action.clone());
+        }
         if let ReferenceParent::Actor(actor) = &self.parent {
             footprint.people.insert(Principal::from(actor.clone()));
         }
@@ -235,6 +238,9 @@ impl Place {
     fn check(&self, at: &At<'_>) -> Result<()> {
         if let Some(issue) = self.issue() {
             remark::live_issue(at, issue)?;
+        }
+        if let ReferenceParent::Action(action) = &self.parent {
+            remark::has_action(at, action)?;
         }
         if let ReferenceParent::Actor(actor) = &self.parent {
             let standing = at.definitions.standing(&Principal::from(actor.clone()));

@@ -48,6 +48,17 @@ pub struct Command {
     pub verb: Verb,
 }
 
+impl Command {
+    /// How many ready actions it wants that it does not name.
+    pub fn draws(&self) -> usize {
+        // Only claims do, and only they are asked: to say what a command needs takes a moment.
+        if self.class != Class::Claim {
+            return 0;
+        }
+        self.verb.rule().footprint().action_asks.draws.values().sum()
+    }
+}
+
 /// A command that was acknowledged.
 #[derive(Clone, Debug)]
 pub struct Done {

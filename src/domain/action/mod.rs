@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub use add::AddAction;
 pub use admit::{Admission, Facts, admit};
-pub use asks::{ActionAsks, Draw};
+pub use asks::{ActionAsks, DRAWN_MAX, Draw};
 pub use attempt::{ActionError, Attempt, AttemptOutcome};
 pub use claim::{ClaimAction, ClaimNextActions};
 pub use edit::{ActionEdit, AssignAction, UpdateAction};

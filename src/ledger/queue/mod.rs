@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::command::{Class, Command, Done};
 use super::lane::outcome_unknown;
+use crate::domain::action::DRAWN_MAX;
 use crate::domain::error::{Error, Reason, Result};
 use crate::domain::name::ProjectId;
 
@@ -192,11 +193,17 @@ impl Queue {
     }
 
     /// Takes the next batch: what waits, up to the bounds. A command that changes a definition
-    /// ends its batch, because what follows is decided by the new one. Empty if nothing waits.
+    /// ends its batch, because what follows is decided by the new one; a claim that wants more than
+    /// a batch draws begins the next one, or it would be told that there is nothing. Empty if
+    /// nothing waits.
     pub fn take(&self) -> Vec<Pending> {
         let mut inner = self.inner();
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let (mut batch, mut bytes, mut draws) = (Vec::new(), 0, 0);
         while batch.len() < BATCH_COMMANDS_MAX && bytes < BATCH_BYTES_MAX {
+            draws += inner.waiting.front().map_or(0, |pending| pending.command.draws());
+            if draws > DRAWN_MAX && !batch.is_empty() {
+                break;
+            }
             let Some(pending) = inner.waiting.pop_front() else { break };
             bytes += pending.command.bytes;
             inner.discount(&pending);

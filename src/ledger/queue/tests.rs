@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::action::ClaimNextActions;
 use crate::domain::command::Verb;
 use crate::domain::issue::{DeleteIssue, IssueEdit};
 use crate::domain::name::{ActorName, IssueName};
@@ -52,6 +53,22 @@ async fn claims_are_refused_first_then_calls_then_what_ends_work() {
     assert_eq!(fill(&queue, Class::Client, "abc"), COMMANDS_MAX / 4);
     assert_eq!(fill(&queue, Class::Finish, "abc"), COMMANDS_MAX / 4);
     assert_eq!(queue.len(), COMMANDS_MAX);
+}
+
+#[tokio::test]
+async fn claims_that_want_more_than_a_batch_draws_begin_the_next() {
+    let queue = Queue::new();
+    for _ in 0..12 {
+        let claim = ClaimNextActions {
+            project: project("abc"),
+            actor: ActorName::root(),
+            action_types: [].into(),
+            max: 100,
+        };
+        queue.push(pending(Class::Claim, 1, claim)).unwrap();
+    }
+
+    assert_eq!([queue.take(), queue.take(), queue.take()].map(|batch| batch.len()), [5, 5, 2]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use ::potts::proto::*;
 use super::cases::{Case, text};
 
 const NO_ISSUE: &str = "potts.v1.Issue projects/abc/issues/9";
+const NO_ACTION: &str = "potts.v1.Action projects/abc/issues/1/actions/999";
 const NO_REFERENCE: &str = "potts.v1.Reference projects/abc/issues/1/references/9";
 const HIDDEN: &str = "potts.v1.Issue projects/abc/issues/3";
 
@@ -47,6 +48,11 @@ fn comment_cases() -> Vec<Case> {
             });
         create_comment RESOURCE_NOT_FOUND, NO_ISSUE,
             ask!(CreateCommentRequest { parent: text("ABC-9"), comment: comment("", "a") });
+        create_comment RESOURCE_NOT_FOUND, NO_ACTION,
+            ask!(CreateCommentRequest {
+                parent: text("ABC-1/actions/999"),
+                comment: comment("", "a"),
+            });
         create_comment RESOURCE_NOT_FOUND, HIDDEN,
             ask!(CreateCommentRequest { parent: text("ABC-3"), comment: comment("", "a") });
 
@@ -117,6 +123,11 @@ fn reference_cases() -> Vec<Case> {
         create_reference RESOURCE_NOT_FOUND, NO_ISSUE,
             ask!(CreateReferenceRequest {
                 parent: text("ABC-9"),
+                reference: reference("", uri("https://example.com")),
+            });
+        create_reference RESOURCE_NOT_FOUND, NO_ACTION,
+            ask!(CreateReferenceRequest {
+                parent: text("ABC-1/actions/999"),
                 reference: reference("", uri("https://example.com")),
             });
         create_reference RESOURCE_NOT_FOUND, "potts.v1.Event events/999999",
