@@ -171,8 +171,12 @@ impl Work<'_> {
             };
             self.lane.metrics.batch_failed();
             if phase == Phase::Committing && fault.leaves_commit_unknown() {
+                let is_unwritable = matches!(fault, Fault::Unwritable(_));
                 tracing::warn!(cause = format!("{:#}", anyhow!(fault)), "a commit was cut off");
                 batch = self.settle(batch).await;
+                if is_unwritable {
+                    self.wait_for_room(&batch, &mut failures).await;
+                }
                 continue;
             }
             batch.iter().for_each(|pending| pending.progress.rest());
@@ -197,6 +201,15 @@ impl Work<'_> {
                     return Vec::new();
                 }
             }
+        }
+    }
+
+    /// A database that answers and cannot commit is as good as away: it will not be able to at once.
+    async fn wait_for_room(&self, batch: &[Pending], failures: &mut Failures) {
+        self.lane.health.lost();
+        batch.iter().for_each(|pending| pending.progress.rest());
+        if let Remedy::Reconnect(wait) = failures.reconnect() {
+            sleep(spread(wait, batch)).await;
         }
     }
 

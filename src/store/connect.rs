@@ -44,12 +44,14 @@ impl Purpose {
 
     /// Settings of the session. The plan of a reader depends on its bounds: a generic one would
     /// look into every partition. A lane finds everything by key, however small the tables were
-    /// when its statements were planned.
+    /// when its statements were planned. What is read under the order lock must be what its last
+    /// holder left, so nobody else's preference for another isolation level is taken over.
     fn options(self) -> &'static str {
         match self {
             Purpose::Lane => {
                 "-c lock_timeout=3000 -c statement_timeout=5000 \
                  -c idle_in_transaction_session_timeout=5000 -c synchronous_commit=on \
+                 -c default_transaction_isolation=read\\ committed \
                  -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
                  -c enable_hashjoin=off -c enable_mergejoin=off"
             }
@@ -57,7 +59,10 @@ impl Purpose {
                 "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000 \
                  -c plan_cache_mode=force_custom_plan"
             }
-            Purpose::Keep => "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000",
+            Purpose::Keep => {
+                "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000 \
+                 -c default_transaction_isolation=read\\ committed"
+            }
             Purpose::Hint => "-c statement_timeout=5000",
         }
     }

@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use potts::proto::EventFilter;
 use potts::proto::event_service_client::EventServiceClient;
-use potts::proto::subscribe_request::Start;
-use potts::proto::subscribe_response::Message;
-use potts::proto::{Event, SubscribeRequest};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,6 +21,7 @@ use crate::fault_calls::{create, is_passing, issue, log};
 use crate::replicas::{door, project};
 use crate::support::app::{Bearer, Door, TOKEN};
 use crate::support::{Process, TestDatabase, eventually};
+use crate::torture::oracle::{self, Oracle};
 
 const WRITERS: usize = 8;
 /// All that goes on, with every restart.
@@ -31,13 +30,13 @@ const WITHIN: Duration = Duration::from_secs(60);
 const CALL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Writers that never give a call up, and a subscriber that resumes, while all breaks around them.
-struct Load {
-    addr: watch::Sender<SocketAddr>,
+pub struct Load {
+    pub addr: watch::Sender<SocketAddr>,
     is_over: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
     writers: JoinSet<Vec<String>>,
-    delivered: Arc<Mutex<Vec<Event>>>,
-    subscriber: tokio::task::JoinHandle<()>,
+    subscriber: Arc<Mutex<Oracle>>,
+    following: tokio::task::JoinHandle<()>,
 }
 
 /// A door that connects when it is used.
@@ -48,17 +47,17 @@ fn lazy(addr: SocketAddr) -> Door {
 }
 
 impl Load {
-    fn start(addr: SocketAddr) -> Load {
+    pub fn start(addr: SocketAddr) -> Load {
         let (addr, told) = watch::channel(addr);
-        let delivered = Arc::default();
-        let subscriber = tokio::spawn(subscribe(told.clone(), Arc::clone(&delivered)));
+        let subscriber = Arc::new(Mutex::new(Oracle::new(EventFilter::default())));
+        let following = tokio::spawn(subscribe(told.clone(), Arc::clone(&subscriber)));
         let mut load = Load {
             addr,
             is_over: Arc::default(),
             acknowledged: Arc::default(),
             writers: JoinSet::new(),
-            delivered,
             subscriber,
+            following,
         };
         for writer in 0..WRITERS {
             let (is_over, acknowledged) =
@@ -69,24 +68,24 @@ impl Load {
     }
 
     /// Waits until so many more calls were acknowledged.
-    async fn goes_on(&self, calls: usize) {
+    pub async fn goes_on(&self, calls: usize) {
         let goal = self.acknowledged.load(Ordering::SeqCst) + calls;
         let look = async || self.acknowledged.load(Ordering::SeqCst);
         eventually(WITHIN, look, |count| *count >= goal).await;
     }
 
     /// Ends the writers, and compares what they and the subscriber were told with the tables.
-    async fn compare(mut self, database: &TestDatabase) {
+    pub async fn compare(mut self, database: &TestDatabase) {
         self.is_over.store(true, Ordering::SeqCst);
         let mut acknowledged = Vec::new();
         while let Some(names) = self.writers.join_next().await {
             acknowledged.extend(names.unwrap());
         }
-        let rows = log(database).await;
-        let delivered = Arc::clone(&self.delivered);
-        let look = async || delivered.lock().unwrap().len();
-        eventually(WITHIN, look, |count| *count >= rows.len()).await;
-        self.subscriber.abort();
+        let (rows, whole) = (log(database).await, oracle::rows(database, 0).await);
+        let head = rows.last().unwrap().0;
+        let look = async || self.subscriber.lock().unwrap().at();
+        eventually(WITHIN, look, |at| *at >= head).await;
+        self.following.abort();
 
         let names: BTreeSet<&String> = acknowledged.iter().collect();
         assert_eq!(names.len(), acknowledged.len(), "one name was given twice");
@@ -97,14 +96,10 @@ impl Load {
         // Every writer ended with an acknowledgement, so each call happened, and once.
         assert_eq!(created.keys().copied().collect::<BTreeSet<_>>(), names);
         assert!(created.values().all(|count| *count == 1));
-        let told: Vec<(i64, String, String, String)> = delivered
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|e| (e.seq, e.id.clone(), e.r#type.clone(), e.subject.clone()))
-            .collect();
-        assert_eq!(told, rows);
-        eprintln!("{} calls acknowledged, {} events delivered", acknowledged.len(), told.len());
+        let mut subscriber = self.subscriber.lock().unwrap();
+        let told = subscriber.events();
+        assert_eq!(subscriber.violations(&whole), Vec::<String>::new());
+        eprintln!("{} calls acknowledged, {told} events delivered", acknowledged.len());
     }
 }
 
@@ -129,11 +124,9 @@ async fn write(
     names
 }
 
-async fn subscribe(addr: watch::Receiver<SocketAddr>, delivered: Arc<Mutex<Vec<Event>>>) {
-    let mut cursor = None;
+async fn subscribe(addr: watch::Receiver<SocketAddr>, subscriber: Arc<Mutex<Oracle>>) {
     loop {
-        let start = cursor.clone().map_or(Start::FromBeginning(true), Start::After);
-        let request = SubscribeRequest { start: Some(start), ..Default::default() };
+        let request = subscriber.lock().unwrap().request();
         let open = async || {
             let mut events = EventServiceClient::new(lazy(*addr.borrow()));
             let opening = tokio::time::timeout(CALL_WITHIN, events.subscribe(request.clone()));
@@ -142,22 +135,13 @@ async fn subscribe(addr: watch::Receiver<SocketAddr>, delivered: Arc<Mutex<Vec<E
         let done = |answer: &Result<_, Status>| !answer.as_ref().is_err_and(is_passing);
         let mut stream = eventually(WITHIN, open, done).await.unwrap().into_inner();
         while let Ok(Some(message)) = stream.message().await {
-            cursor = Some(match message.message.unwrap() {
-                Message::Started(m) => m.cursor,
-                Message::Batch(batch) => {
-                    delivered.lock().unwrap().extend(batch.decoded().unwrap());
-                    batch.cursor
-                }
-                Message::Checkpoint(m) => m.cursor,
-                Message::CaughtUp(m) => m.cursor,
-                Message::FellBehind(m) => m.cursor,
-            });
+            subscriber.lock().unwrap().note(message.message.unwrap());
         }
     }
 }
 
 /// How many calls go on between two kills: drawn anew in each run, and printed.
-fn pauses(rounds: usize) -> Vec<usize> {
+pub fn pauses(rounds: usize) -> Vec<usize> {
     let seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     let drawn = (0..rounds).scan(seed, |state, _| {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -169,7 +153,7 @@ fn pauses(rounds: usize) -> Vec<usize> {
 }
 
 /// A data directory that PostgreSQL's own user can reach, as it must where the tests run as root.
-fn data_dir() -> tempfile::TempDir {
+pub fn data_dir() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
@@ -197,7 +181,7 @@ async fn a_killed_service_loses_nothing() {
 }
 
 /// The database that a service keeps in its data directory.
-fn private_database(data: &Path) -> TestDatabase {
+pub fn private_database(data: &Path) -> TestDatabase {
     let url = potts::embedded::url_of(&data.join("postgres")).unwrap();
     TestDatabase { url, name: "potts".into() }
 }
@@ -222,16 +206,17 @@ async fn a_killed_service_takes_its_database_along_and_loses_nothing() {
     process.ended(Duration::from_secs(15)).await;
 }
 
-/// `kill -9` of the first process of the database, once that is another one than before.
-async fn kill_postgres(data: &Path, before: Option<Pid>) -> Option<Pid> {
-    let file = data.join("postgres/cluster/postmaster.pid");
+/// A signal for the first process of the database below a folder, once that is another one than
+/// before.
+pub async fn signal_postgres(data: &Path, before: Option<Pid>, signal: Signal) -> Option<Pid> {
+    let file = data.join("cluster/postmaster.pid");
     let look = async || {
         let text = std::fs::read_to_string(&file).ok()?;
         let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?);
         pid.filter(|pid| rustix::process::test_kill_process(*pid).is_ok())
     };
     let running = eventually(WITHIN, look, |pid| pid.is_some() && *pid != before).await;
-    kill_process(running.unwrap(), Signal::KILL).unwrap();
+    kill_process(running.unwrap(), signal).unwrap();
     running
 }
 
@@ -245,7 +230,7 @@ async fn a_killed_database_is_started_again_and_loses_nothing() {
     let mut killed = None;
     for calls in pauses(3) {
         load.goes_on(calls).await;
-        killed = kill_postgres(data.path(), killed).await;
+        killed = signal_postgres(&data.path().join("postgres"), killed, Signal::KILL).await;
     }
     load.goes_on(1).await;
 

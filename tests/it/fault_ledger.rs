@@ -61,7 +61,8 @@ impl TestApp {
     }
 }
 
-async fn one_is_refused_and_63_happen_once(raise: &str, code: Code, told: &str) {
+/// Goal: of 64 that are carried out together one is refused for what the database says.
+pub async fn one_is_refused_and_63_happen_once(raise: &str, code: Code, told: &str) {
     let app = TestApp::start().await;
     app.project("abc").await;
     refuse_title(&app, "guilty", raise).await;

@@ -44,6 +44,7 @@ mod schema;
 mod store;
 mod subscribe;
 mod support;
+mod torture;
 mod tour;
 mod visibility;
 mod work;

@@ -18,7 +18,7 @@ mod order;
 mod others;
 mod remarks;
 mod replay;
-mod rng;
+pub mod rng;
 mod rows;
 mod town;
 mod validate;

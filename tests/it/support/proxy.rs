@@ -33,6 +33,8 @@ pub struct Trap {
     pub then_refuse: bool,
 }
 
+/// Where PostgreSQL's clients look in a folder.
+const SOCKET: &str = ".s.PGSQL.5432";
 /// A commit of a lane: the simple statement, with the byte that ends it.
 pub const COMMIT: &str = "commit\0";
 
@@ -63,7 +65,7 @@ pub struct Proxy {
     pub url: String,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Proxy {
@@ -78,14 +80,19 @@ impl Proxy {
     pub async fn start(url: &str) -> Proxy {
         let dir = tempfile::tempdir().unwrap();
         let (upstream, url) = through(url, &dir.path().to_string_lossy());
-        let listener = UnixListener::bind(dir.path().join(".s.PGSQL.5432")).unwrap();
+        let listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
         let shared = Arc::new(Shared {
             mode: watch::Sender::new(Mode::Through),
             cuts: watch::Sender::new(0),
             traps: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, upstream, Arc::clone(&shared)));
-        Proxy { url, shared, accepting, _dir: dir }
+        Proxy { url, shared, accepting, dir }
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> std::path::PathBuf {
+        self.dir.path().join(SOCKET)
     }
 
     /// Cuts every connection off.

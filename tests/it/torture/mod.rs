@@ -1,0 +1,18 @@
+//! Torture: several servers on one database, under load, while all breaks around them, and one
+//! oracle that every subscriber is held against.
+//!
+//! A run is bounded and prints its seed and its counts. `POTTS_TORTURE_SECONDS` makes the first test
+//! go on for so long, `POTTS_RANDOM_SEED` repeats what a run drew.
+
+mod crossing;
+mod failures;
+mod fleet;
+mod gone;
+mod immediate;
+mod last_words;
+pub mod oracle;
+mod pauses;
+mod reader;
+mod replicas;
+mod stalled;
+mod writer;
