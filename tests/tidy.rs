@@ -88,8 +88,13 @@ const CANNOT_FAIL: &[&str] = &["ListEventTypes"];
 const CLIENT_SETTINGS: &[&str] = &["POTTS_ADDRESS", "POTTS_TOKEN"];
 
 /// Settings of the tests alone, wherever tests stand.
-const TEST_SETTINGS: &[&str] =
-    &["POTTS_TEST_POSTGRES", "POTTS_PAYLOADS", "POTTS_RANDOM_SEED", "POTTS_RANDOM_COMMANDS"];
+const TEST_SETTINGS: &[&str] = &[
+    "POTTS_TEST_POSTGRES",
+    "POTTS_PAYLOADS",
+    "POTTS_RANDOM_SEED",
+    "POTTS_RANDOM_COMMANDS",
+    "POTTS_TORTURE_SECONDS",
+];
 
 /// Words of one machine, one workplace or one registry. In two halves, so as not to find itself.
 const STRANGE: &[&str] = &[

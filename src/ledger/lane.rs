@@ -204,7 +204,7 @@ impl Work<'_> {
         }
     }
 
-    /// A database that answers and cannot commit is as good as away: it will not be able to at once.
+    /// A database that answers and cannot commit is as good as away, and not asked again at once.
     async fn wait_for_room(&self, batch: &[Pending], failures: &mut Failures) {
         self.lane.health.lost();
         batch.iter().for_each(|pending| pending.progress.rest());

@@ -274,8 +274,10 @@ impl Tx<'_> {
         let conn = &*self.conn();
         let lock = async { lock_order(conn).await };
         let append = async { log::append(conn, append).await };
-        let ((), head) = tokio::try_join!(lock, append)?;
-        Ok(head)
+        let (locked, head) = tokio::join!(lock, append);
+        // Behind a lock that was not got the append fails too, and says nothing of why.
+        locked?;
+        head
     }
 
     /// Commits. A failure means that nobody knows whether it did.

@@ -1,8 +1,8 @@
 //! Torture: several servers on one database, under load, while all breaks around them, and one
 //! oracle that every subscriber is held against.
 //!
-//! A run is bounded and prints its seed and its counts. `POTTS_TORTURE_SECONDS` makes the first test
-//! go on for so long, `POTTS_RANDOM_SEED` repeats what a run drew.
+//! A run is bounded and prints its seed and its counts. `POTTS_TORTURE_SECONDS` makes the test of
+//! `replicas` go on for so long, `POTTS_RANDOM_SEED` repeats what a run drew.
 
 mod crossing;
 mod failures;

@@ -41,10 +41,10 @@ impl Row {
             "issue.created" => Some(self.subject.clone()),
             "message.received" => {
                 let data = Event::decode(&self.body[..]).unwrap().data.unwrap();
-                match data.fields["message"].kind.as_ref().unwrap() {
-                    Kind::StringValue(name) => Some(name.clone()),
-                    other => panic!("{other:?}"),
-                }
+                let Some(Kind::StringValue(name)) = &data.fields["message"].kind else {
+                    panic!("{data:?}");
+                };
+                Some(name.clone())
             }
             _ => None,
         }

@@ -7,10 +7,9 @@ use potts::proto::event_service_client::EventServiceClient;
 use potts::proto::{EventClass, EventFilter, SubscribeRequest};
 use tonic::{Status, Streaming};
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, is_passing};
 use super::oracle::Oracle;
 use super::writer::hot;
-use crate::fault_calls::is_passing;
 use crate::random::rng::Rng;
 use crate::support::eventually;
 

@@ -90,8 +90,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A round: load, while every server is cut off, loses sessions and is restarted; then rest, and
-    /// everybody is compared with the table.
+    /// A round: load, while every server is cut off, loses sessions and is restarted; then rest,
+    /// and everybody is compared with the table.
     async fn round(&mut self) -> Vec<String> {
         let (fleet, calls) = (self.fleet, self.calls);
         let (written, read) = (Cell::new(false), Cell::new(false));

@@ -15,9 +15,9 @@ use potts::proto::{
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, is_passing};
 use super::oracle::{Row, is_in, place};
-use crate::fault_calls::{is_passing, issue};
+use crate::fault_calls::issue;
 use crate::random::rng::Rng;
 use crate::support::app::Door;
 use crate::support::eventually;
