@@ -299,7 +299,7 @@ mod tests {
     fn an_archive_without_events_is_one() {
         let folder = tempfile::tempdir().unwrap();
 
-        let (path, contents) = written(folder.path(), 1..=0);
+        let (path, contents) = written(folder.path(), std::ops::RangeInclusive::new(1, 0));
 
         assert_eq!((contents.stretch, contents.events), (None, 0));
         assert_eq!(verify(&path).unwrap(), contents);

@@ -241,8 +241,8 @@ fn claim_many() -> (String, String) {
          asked as (insert into requests (caller, request_id, fingerprint, names, changed, \
          last_seq, created_at) values ('actors/root', gen_random_uuid(), \
          '\\x00112233445566778899aabbccddeeff', array['{project}'], true, 0, potts_now())), \
-         told as (insert into events (seq, event_id, project, root, subject, version, type, class, \
-         ends_command, recorded_at, body) select nextval('bench_seq'), gen_random_uuid(), \
+         told as (insert into events (seq, event_id, project, root, subject, version, type, \
+         class, ends_command, recorded_at, body) select nextval('bench_seq'), gen_random_uuid(), \
          '{project}', '{project}/issues/' || issue, '{project}/issues/' || issue || '/actions/' || \
          number, 2, 'action.claimed', 1, true, potts_now(), '\\x{body}' from claimed) \
          select array_agg(uid) as ids from claimed \\gset\n"

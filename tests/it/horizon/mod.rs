@@ -198,10 +198,9 @@ async fn a_live_reader_that_the_beginning_passes_is_told() {
         let request = SubscribeRequest { start, ..Default::default() };
         // Those that were just dropped may still count.
         let Ok(stream) = app.events().subscribe(request).await else { return 0 };
-        match Follower::new(stream.into_inner()).message().await.unwrap() {
-            Message::Started(started) => started.oldest,
-            other => panic!("{other:?}"),
-        }
+        let first = Follower::new(stream.into_inner()).message().await.unwrap();
+        let Message::Started(started) = first else { panic!("{first:?}") };
+        started.oldest
     };
     eventually(HORIZON_GRACE, begins, |oldest| *oldest == SECOND).await;
     app.database.advance_clock(61).await;
