@@ -1,5 +1,4 @@
-//! Every RPC with every role: what is allowed and what is not is what the table of the least roles
-//! says, and nothing else.
+//! Every RPC with every role: what is allowed is what the table of the least roles says.
 
 use std::pin::Pin;
 
