@@ -148,10 +148,10 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &ActorName) -> Resu
 
 /// A page of actors, without deleted ones.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     selection: &Selection<'_>,
 ) -> Result<Vec<Actor>> {
-    let rows: Vec<Row> = statement(selection).load(conn).await?;
+    let rows: Vec<Row> = statement(selection).load(&mut conn).await?;
     Ok(rows.into_iter().map(actor).collect())
 }
 

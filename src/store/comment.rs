@@ -113,13 +113,13 @@ pub(super) async fn find(
 
 /// Up to `limit` comments on a parent after a number, in the order of numbers.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     parent: &CommentParent,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Comment>> {
     let page = Page { parent: parent.to_string(), after, limit, _of: PhantomData };
-    let rows: Vec<Row> = page.load(conn).await?;
+    let rows: Vec<Row> = page.load(&mut conn).await?;
     Ok(rows.into_iter().map(comment).collect())
 }
 

@@ -133,13 +133,13 @@ pub(super) async fn find(
 
 /// Up to `limit` credentials of an actor after an id, oldest first, revoked or not.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     actor: &ActorName,
     after: Uuid,
     limit: i64,
 ) -> Result<Vec<Credential>> {
     let page = Page { actor: actor.as_str(), after, limit, _of: PhantomData };
-    let rows: Vec<Row> = page.load(conn).await?;
+    let rows: Vec<Row> = page.load(&mut conn).await?;
     Ok(rows.into_iter().map(credential).collect())
 }
 

@@ -132,10 +132,10 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, name: &GroupName) -> Resu
 
 /// A page of groups, without deleted ones.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     selection: &Selection<'_>,
 ) -> Result<Vec<Group>> {
-    let rows: Vec<Row> = statement(selection).load(conn).await?;
+    let rows: Vec<Row> = statement(selection).load(&mut conn).await?;
     Ok(rows.into_iter().map(group).collect())
 }
 

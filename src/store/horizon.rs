@@ -135,7 +135,7 @@ prepared!(
 /// The partitions that end at or before this place may end. Consumers, whose place the service
 /// keeps, hold back what they still need, until they are too far behind.
 async fn may_end_before(conn: &mut AsyncPgConnection, known_head: Seq) -> Result<Seq> {
-    let head = log::head(conn, known_head).await?;
+    let head = log::end(conn, known_head).await?.state.head;
     // Never the one that is in use: its newest event says where the log is.
     let in_use = Seq(partition::of(head) * EVENTS);
     Ok(consumer::needed(conn).await?.map_or(in_use, |needed| needed.min(in_use)))

@@ -12,7 +12,7 @@ use crate::domain::issue::Issue;
 use crate::domain::name::ProjectId;
 use crate::domain::reader::Reader;
 
-/// Which issues, from where on.
+/// Which issues, from where on. Of a project that is gone there are none.
 #[derive(Clone, Copy, Debug)]
 pub struct IssueList<'a> {
     /// Where they are kept.
@@ -58,10 +58,10 @@ const COLUMNS: Columns = &[
 
 /// A page.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     asked: &IssueList<'_>,
 ) -> Result<Vec<Issue>> {
-    let rows: Vec<Row> = statement(asked).load(conn).await?;
+    let rows: Vec<Row> = statement(asked).load(&mut conn).await?;
     Ok(rows.into_iter().map(issue::issue).collect())
 }
 
@@ -75,6 +75,8 @@ fn statement(asked: &IssueList<'_>) -> Statement<SqlRow> {
     let IssueList { project, deleted_after, reader, selection } = asked;
     let mut page = Statement::new("select ");
     page.sql(issue::COLUMNS).sql(" from issues i where i.project = ").text(project.as_str());
+    page.sql(" and exists (select from projects p where p.id = ").text(project.as_str());
+    page.sql(" and p.deleted_at is null)");
     match deleted_after {
         None => page.sql(" and i.deleted_at is null"),
         Some(at) => page.sql(" and (i.deleted_at is null or i.deleted_at > ").time(*at).sql(")"),

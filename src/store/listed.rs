@@ -3,13 +3,8 @@
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 
 use super::error::Result;
-use super::log::{self, LogState};
-use super::log_page::{self, PageRow, Stretch};
+use super::log::{self, LogEnd};
 use crate::domain::event::Seq;
-use crate::domain::reader::View;
-
-/// Where a log ended, and the event there, if there is one.
-pub type LogEnd = (LogState, Option<PageRow>);
 
 /// A page of a list, and where the log ended when it was read.
 #[derive(Clone, Debug)]
@@ -21,14 +16,18 @@ pub struct Listed<T> {
 }
 
 /// Reads a page by one statement; with a known head also the end of the log, in the same snapshot.
+/// All is sent at once, but for the commit: it would overtake a page that is not prepared yet.
 macro_rules! listed {
     ($store:expr, $known_head:expr, $deadline:expr, $conn:ident => $rows:expr) => {{
         let mut reader = $store.read.get(Some($deadline)).await?;
-        let $conn = reader.conn();
         let listed = async {
-            let log = $crate::store::listed::begin_snapshot($conn, $known_head).await?;
-            let rows = $rows.await?;
-            $crate::store::listed::end_snapshot($conn, $known_head).await?;
+            let $conn = &*reader.conn();
+            if $known_head.is_none() {
+                return Ok($crate::store::Listed { rows: $rows.await?, log: None });
+            }
+            let begun = $crate::store::listed::begin($conn, $known_head);
+            let (log, rows) = tokio::try_join!(begun, $rows)?;
+            let log = $crate::store::listed::end($conn, $known_head, log).await?;
             Ok($crate::store::Listed { rows, log })
         };
         let listed = listed.await;
@@ -43,13 +42,9 @@ macro_rules! listed_whole {
         let mut reader = $store.read.get(Some($deadline)).await?;
         let $conn = reader.conn();
         let listed = async {
-            $crate::store::listed::begin($conn).await?;
-            let log = match $known_head {
-                Some(known) => Some($crate::store::listed::log_end($conn, known).await?),
-                None => None,
-            };
+            let log = $crate::store::listed::begin($conn, $known_head).await?;
             let rows = $rows.await?;
-            $crate::store::listed::end($conn).await?;
+            let log = $crate::store::listed::end($conn, $known_head, log).await?;
             Ok($crate::store::Listed { rows, log })
         };
         let listed = listed.await;
@@ -59,40 +54,39 @@ macro_rules! listed_whole {
 
 pub(super) use {listed, listed_whole};
 
-/// One snapshot for all that follows.
-pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<()> {
-    Ok(conn.batch_execute("begin isolation level repeatable read read only").await?)
-}
-
-/// Ends what [`begin`] began.
-pub(super) async fn end(conn: &mut AsyncPgConnection) -> Result<()> {
-    Ok(conn.batch_execute("commit").await?)
-}
-
-/// Where the log ends in this snapshot.
-pub(super) async fn log_end(conn: &mut AsyncPgConnection, known: Seq) -> Result<LogEnd> {
-    let state = log::state(conn, known).await?;
-    let last = log_page::page(conn, Stretch::one(state.head), &View::of_everything()).await?;
-    Ok((state, last.into_iter().next()))
-}
-
-/// One snapshot for all that follows, if the end of the log is asked for.
-pub(super) async fn begin_snapshot(
-    conn: &mut AsyncPgConnection,
-    known_head: Option<Seq>,
+/// Begins a snapshot for all that follows. With a head that was seen before, looks near it where
+/// the log ends.
+pub(super) async fn begin(
+    conn: &AsyncPgConnection,
+    known: Option<Seq>,
 ) -> Result<Option<LogEnd>> {
-    let Some(known) = known_head else { return Ok(None) };
-    begin(conn).await?;
-    log_end(conn, known).await.map(Some)
+    let begun = async {
+        let mut conn = conn;
+        Ok(conn.batch_execute("begin isolation level repeatable read read only").await?)
+    };
+    let looked = async {
+        match known {
+            Some(known) => log::end_near(conn, known).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let ((), log) = tokio::try_join!(begun, looked)?;
+    Ok(log)
 }
 
-/// Ends what [`begin_snapshot`] began.
-pub(super) async fn end_snapshot(
-    conn: &mut AsyncPgConnection,
-    known_head: Option<Seq>,
-) -> Result<()> {
-    if known_head.is_some() {
-        end(conn).await?;
-    }
-    Ok(())
+/// Ends what [`begin`] began, and answers where the log ends in it, however far from there.
+pub(super) async fn end(
+    mut conn: &AsyncPgConnection,
+    known: Option<Seq>,
+    near: Option<LogEnd>,
+) -> Result<Option<LogEnd>> {
+    let log = match known.zip(near) {
+        Some((known, near)) => Some(match log::is_near(&near, known) {
+            Ok(()) => near,
+            Err(next) => log::end(conn, next).await?,
+        }),
+        None => None,
+    };
+    conn.batch_execute("commit").await?;
+    Ok(log)
 }

@@ -252,21 +252,14 @@ pub(super) async fn head_near(conn: &mut AsyncPgConnection, known: Seq) -> Resul
     Ok(Seq(HeadStatement(head_sql(known)).get_result(conn).await?))
 }
 
-/// The `seq` of the newest event that this session sees; `known` is a head that was seen before.
-pub(super) async fn head(conn: &mut AsyncPgConnection, mut known: Seq) -> Result<Seq> {
-    loop {
-        let head = head_near(conn, known).await?;
-        // Further partitions matter only if the second of the two is in use.
-        if partition::of(head) <= partition::of(known) {
-            return Ok(head);
-        }
-        known = head;
-    }
-}
-
 prepared!(
-    State() -> (SqlUuid, BigInt),
-    "select epoch, oldest_seq from log_state"
+    /// The end of the log among these places. Bounds on both sides leave the planner few
+    /// partitions; one that is not there holds nothing.
+    End(from: i64 => BigInt, to: i64 => BigInt)
+        -> (SqlUuid, BigInt, Nullable<BigInt>, Nullable<SqlUuid>),
+    "select s.epoch, s.oldest_seq, newest.seq, newest.event_id from log_state s \
+     left join lateral (select seq, event_id from events \
+     where seq >= {from} and seq < {to} order by seq desc limit 1) as newest on true"
 );
 
 /// What the log is, as a whole.
@@ -280,16 +273,48 @@ pub struct LogState {
     pub head: Seq,
 }
 
-/// What the log is now.
-pub(super) async fn state(conn: &mut AsyncPgConnection, known: Seq) -> Result<LogState> {
-    let (epoch, oldest): (Uuid, i64) = State { _of: PhantomData }.get_result(conn).await?;
-    // Partitions before the beginning may be gone.
-    let mut end = head(conn, known.max(Seq(oldest))).await?;
-    if end < Seq(oldest) && partition::of(known) > partition::of(Seq(oldest)) {
-        // Nothing is left where the log was known to end.
-        end = head(conn, Seq(oldest)).await?;
+/// Where the log ends.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEnd {
+    /// What the log is.
+    pub state: LogState,
+    /// The newest event, if the log has any.
+    pub event_id: Option<Uuid>,
+}
+
+/// Where the log ends, if that is in the partition of `known` or in the next one; then
+/// [`is_near`] says so.
+pub(super) async fn end_near(mut conn: &AsyncPgConnection, known: Seq) -> Result<LogEnd> {
+    let from = partition::of(known) * partition::EVENTS;
+    let end = End { from, to: from + 2 * partition::EVENTS, _of: PhantomData };
+    let (epoch, oldest, head, event_id): (Uuid, i64, Option<i64>, Option<Uuid>) =
+        end.get_result(&mut conn).await?;
+    let head = Seq(head.unwrap_or(oldest - 1));
+    Ok(LogEnd { state: LogState { epoch, oldest: Seq(oldest), head }, event_id })
+}
+
+/// Whether the log ends where [`end_near`] has found it from `known`; otherwise, from where on to
+/// look next.
+pub(super) fn is_near(found: &LogEnd, known: Seq) -> std::result::Result<(), Seq> {
+    let LogEnd { state: LogState { oldest, head, .. }, event_id } = *found;
+    match event_id {
+        // Nothing is left where the log was known to end, or has ever been.
+        None if partition::of(known) != partition::of(oldest) => Err(oldest),
+        // Further partitions matter only if the second of the two is in use.
+        Some(_) if partition::of(head) > partition::of(known) => Err(head),
+        None | Some(_) => Ok(()),
     }
-    Ok(LogState { epoch, oldest: Seq(oldest), head: end })
+}
+
+/// Where the log ends; `known` is a head that was seen before.
+pub(super) async fn end(conn: &AsyncPgConnection, mut known: Seq) -> Result<LogEnd> {
+    loop {
+        let found = end_near(conn, known).await?;
+        match is_near(&found, known) {
+            Ok(()) => return Ok(found),
+            Err(next) => known = next,
+        }
+    }
 }
 
 /// An event as the log holds it.

@@ -125,14 +125,14 @@ pub(super) async fn find(
 
 /// A page of the members of a project. They are few enough to be sorted.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     project: &ProjectId,
     selection: &Selection<'_>,
 ) -> Result<Vec<Member>> {
     let text = concat!("select ", columns!(), " from members m where m.project = ");
     let mut page: Statement<SqlRow> = Statement::new(text);
     page.text(project.as_str()).select(STORED, selection);
-    let rows: Vec<Row> = page.done().load(conn).await?;
+    let rows: Vec<Row> = page.done().load(&mut conn).await?;
     Ok(rows.into_iter().map(member).collect())
 }
 

@@ -65,8 +65,8 @@ pub use hint::{Hinter, Listener};
 pub use horizon::{Archive, EndedPartition, GRACE as HORIZON_GRACE, Horizon, PartitionState};
 pub use issue_list::IssueList;
 use listed::listed;
-pub use listed::{Listed, LogEnd};
-pub use log::{Append, LogRow, LogState, NewEvent, NewRequest};
+pub use listed::Listed;
+pub use log::{Append, LogEnd, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
 pub use purge::ISSUES_MAX as PURGE_ISSUES_MAX;
@@ -284,8 +284,8 @@ impl Store {
     /// What the log is now; `known` is a head that was seen before.
     pub async fn log_state(&self, known: Seq) -> Result<LogState> {
         let mut reader = self.stream.get(None).await?;
-        let state = log::state(reader.conn(), known).await;
-        reader.give_back(state).await
+        let end = log::end(reader.conn(), known).await;
+        Ok(reader.give_back(end).await?.state)
     }
 
     /// Every event after one place, up to and including another; and before them the event of the

@@ -99,11 +99,11 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, ids: &[&ProjectId]) -> Re
 
 /// A page of projects, without deleted ones; of some, or of all that there are.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     among: Option<&[&ProjectId]>,
     selection: &Selection<'_>,
 ) -> Result<Vec<Project>> {
-    let rows: Vec<Row> = statement(among, selection).load(conn).await?;
+    let rows: Vec<Row> = statement(among, selection).load(&mut conn).await?;
     Ok(rows.into_iter().map(project).collect())
 }
 

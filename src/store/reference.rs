@@ -122,13 +122,13 @@ pub(super) async fn find(
 
 /// Up to `limit` references of a parent after a number, in the order of numbers.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     parent: &ReferenceParent,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Reference>> {
     let page = Page { parent: parent.to_string(), after, limit, _of: PhantomData };
-    let rows: Vec<Row> = page.load(conn).await?;
+    let rows: Vec<Row> = page.load(&mut conn).await?;
     Ok(rows.into_iter().map(reference).collect())
 }
 

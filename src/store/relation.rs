@@ -89,11 +89,11 @@ fn relation(row: Row) -> Relation {
 
 /// All relations of an issue, from either end, oldest first.
 pub(super) async fn of_issue(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &IssueName,
 ) -> Result<Vec<Relation>> {
     let (project, issue) = (name.project.as_str(), name.number);
-    let rows: Vec<Row> = OfIssue { project, issue, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = OfIssue { project, issue, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(relation).collect())
 }
 

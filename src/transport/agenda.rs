@@ -70,7 +70,7 @@ impl Issues {
         };
         let reading = store.agenda(&query, self.door.hub.head().seq, deadline.0);
         let (agenda, log) = deadline.read(Box::pin(reading)).await?;
-        Ok(response(&actor, agenda, log.map(end_cursor).unwrap_or_default()))
+        Ok(response(&actor, agenda, log.as_ref().map(end_cursor).unwrap_or_default()))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::error::{Error, Result, not_found};
 use crate::domain::name::ProjectId;
 use crate::domain::project::Project;
 use crate::ledger::{Answer, Done, Ledger};
-use crate::store::{LogState, PageRow, Store};
+use crate::store::{LogEnd, Store};
 use crate::stream::{Consuming, Epoch, Hub, Position};
 
 /// Clients of gRPC take messages of 4 MiB unless told otherwise. A page that would be larger ends
@@ -78,11 +78,10 @@ impl Door {
 }
 
 /// The cursor of the end of a log, as a snapshot saw it.
-pub(super) fn end_cursor((state, last): (LogState, Option<PageRow>)) -> String {
+pub(super) fn end_cursor(LogEnd { state, event_id }: &LogEnd) -> String {
     // Without its newest event a log has no more than a number to check a cursor by.
-    let position = last.map_or(Position { seq: state.head, check: [0; 8] }, |row| {
-        Position::after(row.seq, row.event_id)
-    });
+    let bare = Position { seq: state.head, check: [0; 8] };
+    let position = event_id.map_or(bare, |event_id| Position::after(state.head, event_id));
     position.cursor(Epoch::of(state.epoch))
 }
 
@@ -151,9 +150,9 @@ mod tests {
     fn the_end_of_an_empty_log_has_a_cursor() {
         let epoch = uuid::Uuid::max();
         let state =
-            LogState { epoch, oldest: crate::domain::event::Seq(1), head: Default::default() };
+            crate::store::LogState { epoch, oldest: crate::domain::event::Seq(1), head: Default::default() };
 
-        let cursor = end_cursor((state, None));
+        let cursor = end_cursor(&LogEnd { state, event_id: None });
 
         let (read, position) = Position::of_cursor("after", &cursor).unwrap();
         assert_eq!((read, position), (Epoch::of(epoch), Position::default()));

@@ -131,7 +131,7 @@ impl<K: Key> Page<K> {
         Filled {
             next_page_token: next_page_token.unwrap_or_default(),
             items: rows.into_iter().map(|(_, item)| item).collect(),
-            cursor: log.map(end_cursor).unwrap_or_default(),
+            cursor: log.as_ref().map(end_cursor).unwrap_or_default(),
         }
     }
 }

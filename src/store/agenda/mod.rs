@@ -16,9 +16,8 @@ use self::rows::{action, issue};
 use self::statements::{Aware, Next, Now, Parallel, PrepareActions, PrepareIssues, Review};
 use super::error::Result;
 use super::explained::Explained;
-use super::listed::{begin_snapshot, end_snapshot};
-use super::log::LogState;
-use super::log_page::PageRow;
+use super::listed;
+use super::log::LogEnd;
 use super::prepared::prepared;
 use super::{Store, stored};
 use crate::domain::agenda::{Agenda, Item, Projects};
@@ -40,7 +39,7 @@ pub struct AgendaQuery<'a> {
 }
 
 /// The agenda, and where the log ended when it was read.
-pub type AgendaRead = (Agenda, Option<(LogState, Option<PageRow>)>);
+pub type AgendaRead = (Agenda, Option<LogEnd>);
 
 prepared!(
     Live(only: Option<Vec<&'a str>> => Nullable<Array<Text>>) -> Text,
@@ -127,9 +126,9 @@ impl Store {
         let mut reader = self.read.get(Some(deadline)).await?;
         let conn = reader.conn();
         let found = async {
-            let log = begin_snapshot(conn, Some(known_head)).await?;
+            let log = listed::begin(conn, Some(known_head)).await?;
             let agenda = read(conn, query).await?;
-            end_snapshot(conn, Some(known_head)).await?;
+            let log = listed::end(conn, Some(known_head), log).await?;
             Ok((agenda.arranged(query.size), log))
         };
         let found = found.await;

@@ -204,14 +204,14 @@ pub(super) async fn revision(
 
 /// Up to `limit` pieces of configuration after an id, in the order of ids, without deleted ones.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     project: &ProjectId,
     kind: ConfigurationKind,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Configuration>> {
     let (project, kind) = (project.as_str(), kind.collection());
-    let rows: Vec<Row> = Page { project, kind, after, limit, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Page { project, kind, after, limit, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(configuration).collect())
 }
 

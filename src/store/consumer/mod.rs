@@ -151,12 +151,12 @@ pub(super) async fn find(
 
 /// Up to `limit` consumers of a project after an id, in the order of ids.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     project: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Consumer>> {
-    let rows: Vec<Row> = Page { project, after, limit, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Page { project, after, limit, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(consumer).collect())
 }
 
