@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
@@ -60,51 +60,45 @@ const STORED: Columns = &[
     ("update_time", As("updated_at")),
 ];
 
-prepared!(
-    Insert(
-        names: Vec<&'a str> => Array<Text>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        kinds: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-        emails: Vec<&'a str> => Array<Text>,
-        time_zones: Vec<&'a str> => Array<Text>,
-        working_hours: Vec<Value> => Array<Jsonb>,
-        urns: Vec<&'a str> => Array<Text>,
-        states: Vec<&'a str> => Array<Text>,
-        admins: Vec<bool> => Array<Bool>,
-    ) -> (),
-    concat!("insert into actors (", columns!(), ") select *, null from unnest({names}, {uids}, \
-             {versions}, {created_ats}, {updated_ats}, {creators}, {kinds}, {display_names}, \
-             {emails}, {time_zones}, {working_hours}, {urns}, {states}, {admins})")
+write_rows!(
+    Insert of row: Actor {
+        name: &'a str => Text = row.name.as_str(),
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        kind: &'a str => Text = row.kind.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        email: &'a str => Text = row.email.as_str(),
+        time_zone: &'a str => Text = row.time_zone.as_str(),
+        working_hours: Value => Jsonb = hours(row),
+        urn: &'a str => Text = row.urn.as_str(),
+        state: &'a str => Text = state(row),
+        admin: bool => Bool = row.admin,
+    },
+    "insert into actors ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        names: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        kinds: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-        emails: Vec<&'a str> => Array<Text>,
-        time_zones: Vec<&'a str> => Array<Text>,
-        working_hours: Vec<Value> => Array<Jsonb>,
-        urns: Vec<&'a str> => Array<Text>,
-        states: Vec<&'a str> => Array<Text>,
-        admins: Vec<bool> => Array<Bool>,
-        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
+write_rows!(
+    Update of row: Actor {
+        name: &'a str => Text = row.name.as_str(),
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        kind: &'a str => Text = row.kind.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        email: &'a str => Text = row.email.as_str(),
+        time_zone: &'a str => Text = row.time_zone.as_str(),
+        working_hours: Value => Jsonb = hours(row),
+        urn: &'a str => Text = row.urn.as_str(),
+        state: &'a str => Text = state(row),
+        admin: bool => Bool = row.admin,
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+    },
     "update actors a set version = u.version, updated_at = u.updated_at, kind = u.kind, \
-     display_name = u.display_name, email = u.email, time_zone = u.time_zone, \
-     working_hours = u.working_hours, urn = u.urn, state = u.state, admin = u.admin, \
-     deleted_at = u.deleted_at \
-     from unnest({names}, {versions}, {updated_ats}, {kinds}, {display_names}, {emails}, \
-     {time_zones}, {working_hours}, {urns}, {states}, {admins}, {deleted_ats}) \
-     as u (name, version, updated_at, kind, display_name, email, time_zone, working_hours, urn, \
-     state, admin, deleted_at) where a.ctid = (select k.ctid from actors k where k.name = u.name)"
+     display_name = u.display_name, email = u.email, time_zone = u.time_zone, working_hours = \
+     u.working_hours, urn = u.urn, state = u.state, admin = u.admin, deleted_at = u.deleted_at \
+     from {rows} where a.ctid = (select k.ctid from actors k where k.name = u.name)"
 );
 
 fn actor(row: Row) -> Actor {
@@ -181,44 +175,12 @@ impl Table for Actor {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            names: rows.iter().map(|row| row.name.as_str()).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            emails: rows.iter().map(|row| row.email.as_str()).collect(),
-            time_zones: rows.iter().map(|row| row.time_zone.as_str()).collect(),
-            working_hours: rows.iter().map(|row| hours(row)).collect(),
-            urns: rows.iter().map(|row| row.urn.as_str()).collect(),
-            states: rows.iter().map(|row| state(row)).collect(),
-            admins: rows.iter().map(|row| row.admin).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            names: rows.iter().map(|row| row.name.as_str()).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            emails: rows.iter().map(|row| row.email.as_str()).collect(),
-            time_zones: rows.iter().map(|row| row.time_zone.as_str()).collect(),
-            working_hours: rows.iter().map(|row| hours(row)).collect(),
-            urns: rows.iter().map(|row| row.urn.as_str()).collect(),
-            states: rows.iter().map(|row| state(row)).collect(),
-            admins: rows.iter().map(|row| row.admin).collect(),
-            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

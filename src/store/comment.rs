@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::time;
 use crate::domain::comment::Comment;
@@ -46,44 +46,42 @@ prepared!(
              and c.number > {after} order by c.number limit {limit}")
 );
 
-prepared!(
-    Insert(
-        parents: Vec<String> => Array<Text>,
-        numbers: Vec<i64> => Array<BigInt>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        texts: Vec<&'a str> => Array<Text>,
-        edited_ats: Vec<Option<PgTimestamp>> => Array<SqlTime>,
-    ) -> (),
-    "insert into comments (parent, number, uid, version, created_at, updated_at, creator, text, \
-     edited_at) select * from unnest({parents}, {numbers}, {uids}, {versions}, {created_ats}, \
-     {updated_ats}, {creators}, {texts}, {edited_ats})"
+write_rows!(
+    Insert of row: Comment {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        text: &'a str => Text = row.text.as_str(),
+        edited_at: Option<PgTimestamp> => SqlTime = row.edited_at.map(time::to_sql),
+    },
+    "insert into comments ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        parents: Vec<String> => Array<Text>,
-        numbers: Vec<i64> => Array<BigInt>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        texts: Vec<&'a str> => Array<Text>,
-        edited_ats: Vec<Option<PgTimestamp>> => Array<SqlTime>,
-    ) -> (),
+write_rows!(
+    Update of row: Comment {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        text: &'a str => Text = row.text.as_str(),
+        edited_at: Option<PgTimestamp> => SqlTime = row.edited_at.map(time::to_sql),
+    },
     "update comments c set version = u.version, updated_at = u.updated_at, text = u.text, \
-     edited_at = u.edited_at from unnest({parents}, {numbers}, {versions}, {updated_ats}, \
-     {texts}, {edited_ats}) as u (parent, number, version, updated_at, text, edited_at) \
-     where c.ctid = (select k.ctid from comments k \
-     where k.parent = u.parent and k.number = u.number)"
+     edited_at = u.edited_at from {rows} where c.ctid = (select k.ctid from comments k where \
+     k.parent = u.parent and k.number = u.number)"
 );
 
-prepared!(
-    Delete(parents: Vec<String> => Array<Text>, numbers: Vec<i64> => Array<BigInt>) -> (),
-    "delete from comments c using unnest({parents}, {numbers}) as u (parent, number) \
-     where c.ctid = (select k.ctid from comments k \
-     where k.parent = u.parent and k.number = u.number)"
+write_rows!(
+    Delete of row: Comment {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+    },
+    "delete from comments c using {rows} where c.ctid = (select k.ctid from comments k where \
+     k.parent = u.parent and k.number = u.number)"
 );
 
 fn comment(row: Row) -> Comment {
@@ -123,14 +121,6 @@ pub(super) async fn page(
     Ok(rows.into_iter().map(comment).collect())
 }
 
-fn parents(rows: &[&Comment]) -> Vec<String> {
-    rows.iter().map(|row| row.name.parent.to_string()).collect()
-}
-
-fn numbers(rows: &[&Comment]) -> Vec<i64> {
-    rows.iter().map(|row| row.name.number).collect()
-}
-
 impl Table for Comment {
     const NAME: &str = "comments";
 
@@ -142,39 +132,17 @@ impl Table for Comment {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            parents: parents(rows),
-            numbers: numbers(rows),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            texts: rows.iter().map(|row| row.text.as_str()).collect(),
-            edited_ats: rows.iter().map(|row| row.edited_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            parents: parents(rows),
-            numbers: numbers(rows),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            texts: rows.iter().map(|row| row.text.as_str()).collect(),
-            edited_ats: rows.iter().map(|row| row.edited_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let delete = Delete { parents: parents(rows), numbers: numbers(rows), _of: PhantomData };
-        assert_written(delete.execute(conn).await?, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

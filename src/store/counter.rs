@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use crate::domain::counter::{Counted, Counter, CounterKey};
 
@@ -19,28 +19,25 @@ prepared!(
      from counters c where c.parent = u.parent and c.noun = u.noun for no key update) as c"
 );
 
-prepared!(
-    Insert(
-        parents: Vec<&'a str> => Array<Text>,
-        nouns: Vec<&'a str> => Array<Text>,
-        lasts: Vec<i64> => Array<BigInt>,
-        lives: Vec<i64> => Array<BigInt>,
-    ) -> (),
-    "insert into counters (parent, noun, last, live) \
-     select * from unnest({parents}, {nouns}, {lasts}, {lives})"
+write_rows!(
+    Insert of row: Counter {
+        parent: &'a str => Text = row.key.parent.as_str(),
+        noun: &'a str => Text = row.key.of.as_str(),
+        last: i64 => BigInt = row.last,
+        live: i64 => BigInt = row.live,
+    },
+    "insert into counters ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        parents: Vec<&'a str> => Array<Text>,
-        nouns: Vec<&'a str> => Array<Text>,
-        lasts: Vec<i64> => Array<BigInt>,
-        lives: Vec<i64> => Array<BigInt>,
-    ) -> (),
-    "update counters c set last = u.last, live = u.live \
-     from unnest({parents}, {nouns}, {lasts}, {lives}) as u (parent, noun, last, live) \
-     where c.ctid = (select k.ctid from counters k \
-     where k.parent = u.parent and k.noun = u.noun)"
+write_rows!(
+    Update of row: Counter {
+        parent: &'a str => Text = row.key.parent.as_str(),
+        noun: &'a str => Text = row.key.of.as_str(),
+        last: i64 => BigInt = row.last,
+        live: i64 => BigInt = row.live,
+    },
+    "update counters c set last = u.last, live = u.live from {rows} where c.ctid = (select k.ctid \
+     from counters k where k.parent = u.parent and k.noun = u.noun)"
 );
 
 fn counter((parent, noun, last, live): (String, String, i64, i64)) -> Counter {
@@ -59,21 +56,12 @@ impl Table for Counter {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let parents = rows.iter().map(|row| row.key.parent.as_str()).collect();
-        let nouns = rows.iter().map(|row| row.key.of.as_str()).collect();
-        let lasts = rows.iter().map(|row| row.last).collect();
-        let lives = rows.iter().map(|row| row.live).collect();
-        Insert { parents, nouns, lasts, lives, _of: PhantomData }.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let parents = rows.iter().map(|row| row.key.parent.as_str()).collect();
-        let nouns = rows.iter().map(|row| row.key.of.as_str()).collect();
-        let lasts = rows.iter().map(|row| row.last).collect();
-        let lives = rows.iter().map(|row| row.live).collect();
-        let update = Update { parents, nouns, lasts, lives, _of: PhantomData };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

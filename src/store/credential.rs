@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::{standing, time};
 use crate::domain::name::{ActorName, CredentialName, Principal};
@@ -83,28 +83,26 @@ prepared!(
              and c.uid > {after} order by c.uid limit {limit}")
 );
 
-prepared!(
-    Insert(
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        actors: Vec<&'a str> => Array<Text>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-        hashes: Vec<&'a [u8]> => Array<Binary>,
-        expires_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
-    "insert into credentials (uid, actor, created_at, creator, display_name, token_hash, \
-     expires_at) select * from unnest({uids}, {actors}, {created_ats}, {creators}, \
-     {display_names}, {hashes}, {expires_ats})"
+write_rows!(
+    Insert of row: Credential {
+        uid: Uuid => SqlUuid = row.name.uid,
+        actor: &'a str => Text = row.name.actor.as_str(),
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        token_hash: &'a [u8] => Binary = row.token_hash.as_slice(),
+        expires_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.expires_at.map(time::to_sql),
+    },
+    "insert into credentials ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        revoked_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
-    "update credentials c set revoked_at = u.revoked_at from unnest({uids}, {revoked_ats}) \
-     as u (uid, revoked_at) where c.ctid = (select k.ctid from credentials k where k.uid = u.uid)"
+write_rows!(
+    Update of row: Credential {
+        uid: Uuid => SqlUuid = row.name.uid,
+        revoked_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.revoked_at.map(time::to_sql),
+    },
+    "update credentials c set revoked_at = u.revoked_at from {rows} where c.ctid = (select k.ctid \
+     from credentials k where k.uid = u.uid)"
 );
 
 fn credential(row: Row) -> Credential {
@@ -157,25 +155,12 @@ impl Table for Credential {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            uids: rows.iter().map(|row| row.name.uid).collect(),
-            actors: rows.iter().map(|row| row.name.actor.as_str()).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            hashes: rows.iter().map(|row| row.token_hash.as_slice()).collect(),
-            expires_ats: rows.iter().map(|row| row.expires_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let uids = rows.iter().map(|row| row.name.uid).collect();
-        let revoked_ats = rows.iter().map(|row| row.revoked_at.map(time::to_sql)).collect();
-        let update = Update { uids, revoked_ats, _of: PhantomData };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

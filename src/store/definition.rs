@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::stored;
 use super::table::{Table, assert_written};
 use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion};
@@ -21,26 +21,23 @@ prepared!(
      for no key update) as d"
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        kinds: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-    ) -> (),
-    "insert into definition_versions (project, kind, version) \
-     select * from unnest({projects}, {kinds}, {versions})"
+write_rows!(
+    Insert of row: DefinitionVersion {
+        project: &'a str => Text = row.key.project_id(),
+        kind: &'a str => Text = row.key.kind.as_str(),
+        version: i64 => BigInt = row.version,
+    },
+    "insert into definition_versions ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        projects: Vec<&'a str> => Array<Text>,
-        kinds: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-    ) -> (),
-    "update definition_versions d set version = u.version \
-     from unnest({projects}, {kinds}, {versions}) as u (project, kind, version) \
-     where d.ctid = (select k.ctid from definition_versions k \
-     where k.project = u.project and k.kind = u.kind)"
+write_rows!(
+    Update of row: DefinitionVersion {
+        project: &'a str => Text = row.key.project_id(),
+        kind: &'a str => Text = row.key.kind.as_str(),
+        version: i64 => BigInt = row.version,
+    },
+    "update definition_versions d set version = u.version from {rows} where d.ctid = (select \
+     k.ctid from definition_versions k where k.project = u.project and k.kind = u.kind)"
 );
 
 /// A stored version. A kind that this release does not know is none of its business.
@@ -67,19 +64,12 @@ impl Table for DefinitionVersion {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let projects = rows.iter().map(|row| row.key.project_id()).collect();
-        let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
-        let versions = rows.iter().map(|row| row.version).collect();
-        Insert { projects, kinds, versions, _of: PhantomData }.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let projects = rows.iter().map(|row| row.key.project_id()).collect();
-        let kinds = rows.iter().map(|row| row.key.kind.as_str()).collect();
-        let versions = rows.iter().map(|row| row.version).collect();
-        let update = Update { projects, kinds, versions, _of: PhantomData };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Selection, Statement};
 use super::table::{Table, assert_written};
@@ -61,36 +61,32 @@ prepared!(
     "select group_name, member from group_members where member like 'groups/%'"
 );
 
-prepared!(
-    Insert(
-        names: Vec<&'a str> => Array<Text>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        kinds: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into groups (name, uid, version, created_at, updated_at, creator, kind, display_name) \
-     select * from unnest({names}, {uids}, {versions}, {created_ats}, {updated_ats}, {creators}, \
-     {kinds}, {display_names})"
+write_rows!(
+    Insert of row: Group {
+        name: &'a str => Text = row.name.as_str(),
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        kind: &'a str => Text = row.kind.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+    },
+    "insert into groups ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        names: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        kinds: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
+write_rows!(
+    Update of row: Group {
+        name: &'a str => Text = row.name.as_str(),
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        kind: &'a str => Text = row.kind.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+    },
     "update groups g set version = u.version, updated_at = u.updated_at, kind = u.kind, \
-     display_name = u.display_name, deleted_at = u.deleted_at \
-     from unnest({names}, {versions}, {updated_ats}, {kinds}, {display_names}, {deleted_ats}) \
-     as u (name, version, updated_at, kind, display_name, deleted_at) \
-     where g.ctid = (select k.ctid from groups k where k.name = u.name)"
+     display_name = u.display_name, deleted_at = u.deleted_at from {rows} where g.ctid = (select \
+     k.ctid from groups k where k.name = u.name)"
 );
 
 prepared!(
@@ -191,18 +187,7 @@ impl Table for Group {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            names: rows.iter().map(|row| row.name.as_str()).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         let member = |row: &&'_ Self| -> Vec<(String, String)> {
             row.members.iter().map(|m| (row.name.to_string(), m.to_string())).collect()
         };
@@ -222,16 +207,7 @@ impl Table for Group {
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            names: rows.iter().map(|row| row.name.as_str()).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::configuration::IssueKind;
@@ -136,116 +136,94 @@ prepared!(
              and i.number = u.number and i.visible_to is not null limit 1) as i")
 );
 
-prepared!(
-    Insert(
-        project: Vec<&'a str> => Array<Text>,
-        number: Vec<i64> => Array<BigInt>,
-        uid: Vec<Uuid> => Array<SqlUuid>,
-        version: Vec<i64> => Array<BigInt>,
-        created_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        creator: Vec<&'a str> => Array<Text>,
-        title: Vec<&'a str> => Array<Text>,
-        description: Vec<&'a str> => Array<Text>,
-        workflow: Vec<&'a str> => Array<Text>,
-        status: Vec<&'a str> => Array<Text>,
-        resolution: Vec<&'a str> => Array<Text>,
-        priority: Vec<i16> => Array<SmallInt>,
-        parameters: Vec<String> => Array<Text>,
-        annotations: Vec<String> => Array<Text>,
-        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        milestone: Vec<&'a str> => Array<Text>,
-        closed_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        step: Vec<i64> => Array<BigInt>,
-        deleted_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        issue_type: Vec<&'a str> => Array<Text>,
-        issue_type_revision: Vec<i64> => Array<BigInt>,
-        kind: Vec<&'a str> => Array<Text>,
-        workflow_revision: Vec<i64> => Array<BigInt>,
-        category: Vec<&'a str> => Array<Text>,
-        visible_to: Vec<Option<String>> => Array<Nullable<Text>>,
-        active: Vec<bool> => Array<Bool>,
-        owner: Vec<&'a str> => Array<Text>,
-        assignees: Vec<String> => Array<Text>,
-        parent: Vec<Option<i64>> => Array<Nullable<BigInt>>,
-        thread: Vec<i64> => Array<BigInt>,
-        depth: Vec<i16> => Array<SmallInt>,
-        open_children: Vec<i32> => Array<Integer>,
-        tags: Vec<String> => Array<Text>,
-        dedup_key: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into issues (project, number, uid, version, created_at, updated_at, creator, \
-     title, description, workflow, status, resolution, priority, parameters, annotations, \
-     due_at, milestone, closed_at, step, deleted_at, issue_type, issue_type_revision, kind, \
-     workflow_revision, category, visible_to, active, owner, assignees, parent, thread, depth, \
-     open_children, tags, dedup_key) select u.project, u.number, u.uid, \
-     u.version, u.created_at, u.updated_at, u.creator, u.title, u.description, u.workflow, \
-     u.status, u.resolution, u.priority, u.parameters::jsonb, u.annotations::jsonb, u.due_at, \
-     u.milestone, u.closed_at, u.step, u.deleted_at, u.issue_type, u.issue_type_revision, \
-     u.kind, u.workflow_revision, u.category, u.visible_to::text[], u.active, u.owner, \
-     u.assignees::text[], u.parent, u.thread, u.depth, u.open_children, u.tags::text[], \
-     u.dedup_key from unnest({project}, {number}, {uid}, \
-     {version}, {created_at}, {updated_at}, {creator}, {title}, {description}, {workflow}, \
-     {status}, {resolution}, {priority}, {parameters}, {annotations}, {due_at}, {milestone}, \
-     {closed_at}, {step}, {deleted_at}, {issue_type}, {issue_type_revision}, {kind}, \
-     {workflow_revision}, {category}, {visible_to}, {active}, {owner}, {assignees}, {parent}, \
-     {thread}, {depth}, {open_children}, {tags}, {dedup_key}) as u (project, number, uid, \
-     version, created_at, updated_at, creator, title, description, workflow, status, resolution, \
-     priority, parameters, annotations, due_at, milestone, closed_at, step, deleted_at, \
-     issue_type, issue_type_revision, kind, workflow_revision, category, visible_to, active, \
-     owner, assignees, parent, thread, depth, open_children, tags, dedup_key)"
+write_rows!(
+    Insert of row: Issue {
+        project: &'a str => Text = row.name.project.as_str(),
+        number: i64 => BigInt = row.name.number,
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        title: &'a str => Text = row.title.as_str(),
+        description: &'a str => Text = row.description.as_str(),
+        workflow: &'a str => Text = row.workflow.as_str(),
+        status: &'a str => Text = row.status.as_str(),
+        resolution: &'a str => Text = row.resolution.as_str(),
+        priority: i16 => SmallInt = row.priority,
+        parameters: String => Text = json(&row.parameters),
+        annotations: String => Text = json(&row.annotations),
+        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
+        milestone: &'a str => Text = row.milestone.as_str(),
+        closed_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.closed_at.map(time::to_sql),
+        step: i64 => BigInt = row.step,
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+        issue_type: &'a str => Text = row.issue_type.as_str(),
+        issue_type_revision: i64 => BigInt = row.issue_type_revision,
+        kind: &'a str => Text = row.kind.as_str(),
+        workflow_revision: i64 => BigInt = row.workflow_revision,
+        category: &'a str => Text = row.category.as_str(),
+        visible_to: Option<String> => Nullable<Text> = visible_to(row),
+        active: bool => Bool = row.active,
+        owner: &'a str => Text = row.owner.as_str(),
+        assignees: String => Text = assignees(row),
+        parent: Option<i64> => Nullable<BigInt> = row.parent,
+        thread: i64 => BigInt = row.thread,
+        depth: i16 => SmallInt = row.depth,
+        open_children: i32 => Integer = row.open_children,
+        tags: String => Text = names(row.tags.iter().map(String::as_str)),
+        dedup_key: &'a str => Text = row.dedup_key.as_str(),
+    },
+    "insert into issues ({columns}) select u.project, u.number, u.uid, u.version, u.created_at, \
+     u.updated_at, u.creator, u.title, u.description, u.workflow, u.status, u.resolution, \
+     u.priority, u.parameters::jsonb, u.annotations::jsonb, u.due_at, u.milestone, u.closed_at, \
+     u.step, u.deleted_at, u.issue_type, u.issue_type_revision, u.kind, u.workflow_revision, \
+     u.category, u.visible_to::text[], u.active, u.owner, u.assignees::text[], u.parent, u.thread, \
+     u.depth, u.open_children, u.tags::text[], u.dedup_key from {rows}"
 );
 
-prepared!(
-    Update(
-        project: Vec<&'a str> => Array<Text>,
-        number: Vec<i64> => Array<BigInt>,
-        version: Vec<i64> => Array<BigInt>,
-        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        title: Vec<&'a str> => Array<Text>,
-        description: Vec<&'a str> => Array<Text>,
-        status: Vec<&'a str> => Array<Text>,
-        resolution: Vec<&'a str> => Array<Text>,
-        priority: Vec<i16> => Array<SmallInt>,
-        parameters: Vec<String> => Array<Text>,
-        annotations: Vec<String> => Array<Text>,
-        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        milestone: Vec<&'a str> => Array<Text>,
-        closed_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        step: Vec<i64> => Array<BigInt>,
-        deleted_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        issue_type_revision: Vec<i64> => Array<BigInt>,
-        workflow_revision: Vec<i64> => Array<BigInt>,
-        category: Vec<&'a str> => Array<Text>,
-        visible_to: Vec<Option<String>> => Array<Nullable<Text>>,
-        active: Vec<bool> => Array<Bool>,
-        owner: Vec<&'a str> => Array<Text>,
-        assignees: Vec<String> => Array<Text>,
-        parent: Vec<Option<i64>> => Array<Nullable<BigInt>>,
-        thread: Vec<i64> => Array<BigInt>,
-        depth: Vec<i16> => Array<SmallInt>,
-        open_children: Vec<i32> => Array<Integer>,
-        tags: Vec<String> => Array<Text>,
-        dedup_key: Vec<&'a str> => Array<Text>,
-    ) -> (),
+write_rows!(
+    Update of row: Issue {
+        project: &'a str => Text = row.name.project.as_str(),
+        number: i64 => BigInt = row.name.number,
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        title: &'a str => Text = row.title.as_str(),
+        description: &'a str => Text = row.description.as_str(),
+        status: &'a str => Text = row.status.as_str(),
+        resolution: &'a str => Text = row.resolution.as_str(),
+        priority: i16 => SmallInt = row.priority,
+        parameters: String => Text = json(&row.parameters),
+        annotations: String => Text = json(&row.annotations),
+        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
+        milestone: &'a str => Text = row.milestone.as_str(),
+        closed_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.closed_at.map(time::to_sql),
+        step: i64 => BigInt = row.step,
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+        issue_type_revision: i64 => BigInt = row.issue_type_revision,
+        workflow_revision: i64 => BigInt = row.workflow_revision,
+        category: &'a str => Text = row.category.as_str(),
+        visible_to: Option<String> => Nullable<Text> = visible_to(row),
+        active: bool => Bool = row.active,
+        owner: &'a str => Text = row.owner.as_str(),
+        assignees: String => Text = assignees(row),
+        parent: Option<i64> => Nullable<BigInt> = row.parent,
+        thread: i64 => BigInt = row.thread,
+        depth: i16 => SmallInt = row.depth,
+        open_children: i32 => Integer = row.open_children,
+        tags: String => Text = names(row.tags.iter().map(String::as_str)),
+        dedup_key: &'a str => Text = row.dedup_key.as_str(),
+    },
     "update issues i set version = u.version, updated_at = u.updated_at, title = u.title, \
      description = u.description, status = u.status, resolution = u.resolution, priority = \
-     u.priority, parameters = u.parameters::jsonb, annotations = u.annotations::jsonb, due_at \
-     = u.due_at, milestone = u.milestone, closed_at = u.closed_at, step = u.step, deleted_at \
-     = u.deleted_at, issue_type_revision = u.issue_type_revision, workflow_revision = \
+     u.priority, parameters = u.parameters::jsonb, annotations = u.annotations::jsonb, due_at = \
+     u.due_at, milestone = u.milestone, closed_at = u.closed_at, step = u.step, deleted_at = \
+     u.deleted_at, issue_type_revision = u.issue_type_revision, workflow_revision = \
      u.workflow_revision, category = u.category, visible_to = u.visible_to::text[], active = \
      u.active, owner = u.owner, assignees = u.assignees::text[], parent = u.parent, thread = \
-     u.thread, depth = u.depth, open_children = u.open_children, tags = u.tags::text[], \
-     dedup_key = u.dedup_key from unnest({project}, {number}, {version}, {updated_at}, {title}, \
-     {description}, {status}, {resolution}, {priority}, {parameters}, {annotations}, \
-     {due_at}, {milestone}, {closed_at}, {step}, {deleted_at}, {issue_type_revision}, \
-     {workflow_revision}, {category}, {visible_to}, {active}, {owner}, {assignees}, {parent}, \
-     {thread}, {depth}, {open_children}, {tags}, {dedup_key}) as u (project, number, \
-     version, updated_at, title, description, status, resolution, priority, parameters, \
-     annotations, due_at, milestone, closed_at, step, deleted_at, issue_type_revision, \
-     workflow_revision, category, visible_to, active, owner, assignees, parent, thread, depth, \
-     open_children, tags, dedup_key) where i.ctid = \
-     (select k.ctid from issues k where k.project = u.project and k.number = u.number)"
+     u.thread, depth = u.depth, open_children = u.open_children, tags = u.tags::text[], dedup_key \
+     = u.dedup_key from {rows} where i.ctid = (select k.ctid from issues k where k.project = \
+     u.project and k.number = u.number)"
 );
 
 #[expect(clippy::too_many_lines, reason = "a column is a line, and has no second place")]
@@ -382,82 +360,12 @@ impl Table for Issue {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            project: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            number: rows.iter().map(|row| row.name.number).collect(),
-            uid: rows.iter().map(|row| row.uid).collect(),
-            version: rows.iter().map(|row| row.version).collect(),
-            created_at: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creator: rows.iter().map(|row| row.creator.as_str()).collect(),
-            title: rows.iter().map(|row| row.title.as_str()).collect(),
-            description: rows.iter().map(|row| row.description.as_str()).collect(),
-            workflow: rows.iter().map(|row| row.workflow.as_str()).collect(),
-            status: rows.iter().map(|row| row.status.as_str()).collect(),
-            resolution: rows.iter().map(|row| row.resolution.as_str()).collect(),
-            priority: rows.iter().map(|row| row.priority).collect(),
-            parameters: rows.iter().map(|row| json(&row.parameters)).collect(),
-            annotations: rows.iter().map(|row| json(&row.annotations)).collect(),
-            due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
-            milestone: rows.iter().map(|row| row.milestone.as_str()).collect(),
-            closed_at: rows.iter().map(|row| row.closed_at.map(time::to_sql)).collect(),
-            step: rows.iter().map(|row| row.step).collect(),
-            deleted_at: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            issue_type: rows.iter().map(|row| row.issue_type.as_str()).collect(),
-            issue_type_revision: rows.iter().map(|row| row.issue_type_revision).collect(),
-            kind: rows.iter().map(|row| row.kind.as_str()).collect(),
-            workflow_revision: rows.iter().map(|row| row.workflow_revision).collect(),
-            category: rows.iter().map(|row| row.category.as_str()).collect(),
-            visible_to: rows.iter().map(|row| visible_to(row)).collect(),
-            active: rows.iter().map(|row| row.active).collect(),
-            owner: rows.iter().map(|row| row.owner.as_str()).collect(),
-            assignees: rows.iter().map(|row| assignees(row)).collect(),
-            parent: rows.iter().map(|row| row.parent).collect(),
-            thread: rows.iter().map(|row| row.thread).collect(),
-            depth: rows.iter().map(|row| row.depth).collect(),
-            open_children: rows.iter().map(|row| row.open_children).collect(),
-            tags: rows.iter().map(|row| names(row.tags.iter().map(String::as_str))).collect(),
-            dedup_key: rows.iter().map(|row| row.dedup_key.as_str()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            project: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            number: rows.iter().map(|row| row.name.number).collect(),
-            version: rows.iter().map(|row| row.version).collect(),
-            updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            title: rows.iter().map(|row| row.title.as_str()).collect(),
-            description: rows.iter().map(|row| row.description.as_str()).collect(),
-            status: rows.iter().map(|row| row.status.as_str()).collect(),
-            resolution: rows.iter().map(|row| row.resolution.as_str()).collect(),
-            priority: rows.iter().map(|row| row.priority).collect(),
-            parameters: rows.iter().map(|row| json(&row.parameters)).collect(),
-            annotations: rows.iter().map(|row| json(&row.annotations)).collect(),
-            due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
-            milestone: rows.iter().map(|row| row.milestone.as_str()).collect(),
-            closed_at: rows.iter().map(|row| row.closed_at.map(time::to_sql)).collect(),
-            step: rows.iter().map(|row| row.step).collect(),
-            deleted_at: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            issue_type_revision: rows.iter().map(|row| row.issue_type_revision).collect(),
-            workflow_revision: rows.iter().map(|row| row.workflow_revision).collect(),
-            category: rows.iter().map(|row| row.category.as_str()).collect(),
-            visible_to: rows.iter().map(|row| visible_to(row)).collect(),
-            active: rows.iter().map(|row| row.active).collect(),
-            owner: rows.iter().map(|row| row.owner.as_str()).collect(),
-            assignees: rows.iter().map(|row| assignees(row)).collect(),
-            parent: rows.iter().map(|row| row.parent).collect(),
-            thread: rows.iter().map(|row| row.thread).collect(),
-            depth: rows.iter().map(|row| row.depth).collect(),
-            open_children: rows.iter().map(|row| row.open_children).collect(),
-            tags: rows.iter().map(|row| names(row.tags.iter().map(String::as_str))).collect(),
-            dedup_key: rows.iter().map(|row| row.dedup_key.as_str()).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
@@ -57,41 +57,41 @@ prepared!(
      where m.project = p.project and m.member = w.member limit 1) as m"
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        ids: Vec<&'a str> => Array<Text>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        members: Vec<&'a str> => Array<Text>,
-        roles: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into members (project, id, uid, version, created_at, updated_at, creator, member, \
-     role) select * from unnest({projects}, {ids}, {uids}, {versions}, {created_ats}, \
-     {updated_ats}, {creators}, {members}, {roles})"
+write_rows!(
+    Insert of row: Member {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        member: &'a str => Text = row.member.as_str(),
+        role: &'a str => Text = row.role.as_str(),
+    },
+    "insert into members ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        projects: Vec<&'a str> => Array<Text>,
-        ids: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        roles: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "update members m set version = u.version, updated_at = u.updated_at, role = u.role \
-     from unnest({projects}, {ids}, {versions}, {updated_ats}, {roles}) \
-     as u (project, id, version, updated_at, role) where m.ctid = \
-     (select k.ctid from members k where k.project = u.project and k.id = u.id)"
+write_rows!(
+    Update of row: Member {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        role: &'a str => Text = row.role.as_str(),
+    },
+    "update members m set version = u.version, updated_at = u.updated_at, role = u.role from \
+     {rows} where m.ctid = (select k.ctid from members k where k.project = u.project and k.id = \
+     u.id)"
 );
 
-prepared!(
-    Delete(projects: Vec<&'a str> => Array<Text>, ids: Vec<&'a str> => Array<Text>) -> (),
-    "delete from members m using unnest({projects}, {ids}) as u (project, id) where m.ctid = \
-     (select k.ctid from members k where k.project = u.project and k.id = u.id)"
+write_rows!(
+    Delete of row: Member {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+    },
+    "delete from members m using {rows} where m.ctid = (select k.ctid from members k where \
+     k.project = u.project and k.id = u.id)"
 );
 
 fn name(project: &str, id: &str) -> MemberName {
@@ -164,42 +164,17 @@ impl Table for Member {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            members: rows.iter().map(|row| row.member.as_str()).collect(),
-            roles: rows.iter().map(|row| row.role.as_str()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let delete = Delete {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            _of: PhantomData,
-        };
-        assert_written(delete.execute(conn).await?, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            roles: rows.iter().map(|row| row.role.as_str()).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

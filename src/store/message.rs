@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::Table;
 use super::{stored, time};
 use crate::domain::message::{KnownMessage, MessageKey};
@@ -24,15 +24,14 @@ prepared!(
      (select * from inbound_keys k where k.project = u.project and k.key = u.key limit 1) as k"
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        keys: Vec<&'a [u8]> => Array<Binary>,
-        message_ids: Vec<Uuid> => Array<SqlUuid>,
-        expires_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-    ) -> (),
-    "insert into inbound_keys (project, key, message_id, expires_at) \
-     select * from unnest({projects}, {keys}, {message_ids}, {expires_ats})"
+write_rows!(
+    Insert of row: KnownMessage {
+        project: &'a str => Text = row.key.project.as_str(),
+        key: &'a [u8] => Binary = row.key.digest.as_slice(),
+        message_id: Uuid => SqlUuid = row.uid,
+        expires_at: PgTimestamp => Timestamptz = time::to_sql(row.expires_at),
+    },
+    "insert into inbound_keys ({columns}) select * from {rows}"
 );
 
 impl Table for KnownMessage {
@@ -52,14 +51,7 @@ impl Table for KnownMessage {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: rows.iter().map(|row| row.key.project.as_str()).collect(),
-            keys: rows.iter().map(|row| row.key.digest.as_slice()).collect(),
-            message_ids: rows.iter().map(|row| row.uid).collect(),
-            expires_ats: rows.iter().map(|row| time::to_sql(row.expires_at)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 

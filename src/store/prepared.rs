@@ -1,7 +1,8 @@
 //! Statements that PostgreSQL keeps prepared.
 //!
 //! A statement is a struct: its fields are the parameters, its type is the key under which the
-//! connection keeps the plan. The text names a parameter in braces.
+//! connection keeps the plan. The text names a parameter in braces. `{columns}` are the names of
+//! all parameters, and `{rows}` is a table `u` that has each as a column, where all are arrays.
 //!
 //! A plan that is kept was made for the table as it was then, often empty. So the statements of a
 //! batch leave the planner no choice that is bad later: rows are found by key in a `lateral`
@@ -39,7 +40,8 @@ macro_rules! prepared {
                 &'b self,
                 out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
             ) -> diesel::result::QueryResult<()> {
-                $crate::store::prepared::walk($text, out, |name, _out| match name {
+                let all = &[$(stringify!($field)),*];
+                $crate::store::prepared::walk_all($text, all, out, |name, _out| match name {
                     $(stringify!($field) => _out.push_bind_param::<$sql, _>(&self.$field),)*
                     other => panic!("the statement has no parameter {other}"),
                 })
@@ -48,6 +50,57 @@ macro_rules! prepared {
     };
 }
 pub(super) use prepared;
+
+/// Declares a statement that writes any number of rows, and `of`, which makes it of them. A line is
+/// a column: its name, its types, and what a row has there.
+macro_rules! write_rows {
+    (
+        $name:ident of $row:ident: $noun:ty {
+            $($column:ident: $rust:ty => $sql:ty = $value:expr),* $(,)?
+        },
+        $text:expr
+    ) => {
+        $crate::store::prepared::prepared!(
+            $name($($column: Vec<$rust> => diesel::sql_types::Array<$sql>),*) -> (), $text
+        );
+
+        impl<'a> $name<'a> {
+            fn of(rows: &[&'a $noun]) -> $name<'a> {
+                $name {
+                    $($column: rows.iter().copied().map(|$row| $value).collect(),)*
+                    _of: std::marker::PhantomData,
+                }
+            }
+        }
+    };
+}
+pub(super) use write_rows;
+
+/// Writes the text of a statement that has these parameters.
+pub(super) fn walk_all<'a, 'b>(
+    text: &str,
+    parameters: &[&str],
+    out: AstPass<'a, 'b, Pg>,
+    bind: impl Fn(&str, &mut AstPass<'a, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    walk(text, out, |name, out| match name {
+        "columns" => {
+            out.push_sql(&parameters.join(", "));
+            Ok(())
+        }
+        "rows" => {
+            for (n, parameter) in parameters.iter().enumerate() {
+                out.push_sql(if n == 0 { "unnest(" } else { ", " });
+                bind(parameter, out)?;
+            }
+            out.push_sql(") as u (");
+            out.push_sql(&parameters.join(", "));
+            out.push_sql(")");
+            Ok(())
+        }
+        parameter => bind(parameter, out),
+    })
+}
 
 /// Writes the text of a statement, and binds a parameter wherever it names one.
 pub(super) fn walk<'a, 'b>(

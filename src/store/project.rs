@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
 use super::table::{Table, assert_written};
@@ -46,34 +46,31 @@ const STORED: Columns = &[
     ("update_time", As("updated_at")),
 ];
 
-prepared!(
-    Insert(
-        ids: Vec<&'a str> => Array<Text>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        display_names: Vec<&'a str> => Array<Text>,
-        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
-    concat!("insert into projects (", columns!(), ") select * from unnest({ids}, {uids}, \
-             {versions}, {created_ats}, {updated_ats}, {creators}, {display_names}, {deleted_ats})")
+write_rows!(
+    Insert of row: Project {
+        id: &'a str => Text = row.id.as_str(),
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+    },
+    "insert into projects ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        ids: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        display_names: Vec<&'a str> => Array<Text>,
-        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
-    "update projects p set version = u.version, updated_at = u.updated_at, \
-     display_name = u.display_name, deleted_at = u.deleted_at \
-     from unnest({ids}, {versions}, {updated_ats}, {display_names}, {deleted_ats}) \
-     as u (id, version, updated_at, display_name, deleted_at) where p.ctid = \
-     (select k.ctid from projects k where k.id = u.id)"
+write_rows!(
+    Update of row: Project {
+        id: &'a str => Text = row.id.as_str(),
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        display_name: &'a str => Text = row.display_name.as_str(),
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+    },
+    "update projects p set version = u.version, updated_at = u.updated_at, display_name = \
+     u.display_name, deleted_at = u.deleted_at from {rows} where p.ctid = (select k.ctid from \
+     projects k where k.id = u.id)"
 );
 
 fn project(row: Row) -> Project {
@@ -137,31 +134,12 @@ impl Table for Project {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            ids: rows.iter().map(|row| row.id.as_str()).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            ids: rows.iter().map(|row| row.id.as_str()).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            display_names: rows.iter().map(|row| row.display_name.as_str()).collect(),
-            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::time;
 use crate::domain::name::{ActorName, ReferenceName, ReferenceParent};
@@ -47,50 +47,46 @@ prepared!(
              and c.number > {after} order by c.number limit {limit}")
 );
 
-prepared!(
-    Insert(
-        parents: Vec<String> => Array<Text>,
-        numbers: Vec<i64> => Array<BigInt>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        labels: Vec<&'a str> => Array<Text>,
-        roles: Vec<&'a str> => Array<Text>,
-        targets: Vec<&'a str> => Array<Text>,
-        values: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into object_references (parent, number, uid, version, created_at, updated_at, \
-     creator, label, role, target, value) select * from unnest({parents}, {numbers}, {uids}, \
-     {versions}, {created_ats}, \
-     {updated_ats}, {creators}, {labels}, {roles}, {targets}, {values})"
+write_rows!(
+    Insert of row: Reference {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        label: &'a str => Text = row.label.as_str(),
+        role: &'a str => Text = row.role.as_str(),
+        target: &'a str => Text = row.target.kind(),
+        value: &'a str => Text = row.target.value(),
+    },
+    "insert into object_references ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        parents: Vec<String> => Array<Text>,
-        numbers: Vec<i64> => Array<BigInt>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        labels: Vec<&'a str> => Array<Text>,
-        roles: Vec<&'a str> => Array<Text>,
-        targets: Vec<&'a str> => Array<Text>,
-        values: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "update object_references c set version = u.version, updated_at = u.updated_at, \
-     label = u.label, role = u.role, target = u.target, value = u.value \
-     from unnest({parents}, {numbers}, {versions}, {updated_ats}, {labels}, {roles}, {targets}, \
-     {values}) as u (parent, number, version, updated_at, label, role, target, value) \
-     where c.ctid = (select k.ctid from object_references k \
-     where k.parent = u.parent and k.number = u.number)"
+write_rows!(
+    Update of row: Reference {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        label: &'a str => Text = row.label.as_str(),
+        role: &'a str => Text = row.role.as_str(),
+        target: &'a str => Text = row.target.kind(),
+        value: &'a str => Text = row.target.value(),
+    },
+    "update object_references c set version = u.version, updated_at = u.updated_at, label = \
+     u.label, role = u.role, target = u.target, value = u.value from {rows} where c.ctid = (select \
+     k.ctid from object_references k where k.parent = u.parent and k.number = u.number)"
 );
 
-prepared!(
-    Delete(parents: Vec<String> => Array<Text>, numbers: Vec<i64> => Array<BigInt>) -> (),
-    "delete from object_references c using unnest({parents}, {numbers}) as u (parent, number) \
-     where c.ctid = (select k.ctid from object_references k \
-     where k.parent = u.parent and k.number = u.number)"
+write_rows!(
+    Delete of row: Reference {
+        parent: String => Text = row.name.parent.to_string(),
+        number: i64 => BigInt = row.name.number,
+    },
+    "delete from object_references c using {rows} where c.ctid = (select k.ctid from \
+     object_references k where k.parent = u.parent and k.number = u.number)"
 );
 
 fn reference(row: Row) -> Reference {
@@ -132,14 +128,6 @@ pub(super) async fn page(
     Ok(rows.into_iter().map(reference).collect())
 }
 
-fn parents(rows: &[&Reference]) -> Vec<String> {
-    rows.iter().map(|row| row.name.parent.to_string()).collect()
-}
-
-fn numbers(rows: &[&Reference]) -> Vec<i64> {
-    rows.iter().map(|row| row.name.number).collect()
-}
-
 impl Table for Reference {
     const NAME: &str = "object_references";
 
@@ -154,43 +142,17 @@ impl Table for Reference {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            parents: parents(rows),
-            numbers: numbers(rows),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            labels: rows.iter().map(|row| row.label.as_str()).collect(),
-            roles: rows.iter().map(|row| row.role.as_str()).collect(),
-            targets: rows.iter().map(|row| row.target.kind()).collect(),
-            values: rows.iter().map(|row| row.target.value()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            parents: parents(rows),
-            numbers: numbers(rows),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            labels: rows.iter().map(|row| row.label.as_str()).collect(),
-            roles: rows.iter().map(|row| row.role.as_str()).collect(),
-            targets: rows.iter().map(|row| row.target.kind()).collect(),
-            values: rows.iter().map(|row| row.target.value()).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let delete = Delete { parents: parents(rows), numbers: numbers(rows), _of: PhantomData };
-        assert_written(delete.execute(conn).await?, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

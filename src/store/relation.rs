@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::name::{ActorName, IssueName, RelationName};
@@ -37,32 +37,29 @@ prepared!(
              and r.issue = u.issue and r.number = u.number for no key update) as r")
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        issues: Vec<i64> => Array<BigInt>,
-        numbers: Vec<i64> => Array<BigInt>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        to_projects: Vec<&'a str> => Array<Text>,
-        to_issues: Vec<i64> => Array<BigInt>,
-        kinds: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into relations (project, issue, number, uid, created_at, creator, to_project, \
-     to_issue, kind) select * from unnest({projects}, {issues}, {numbers}, {uids}, \
-     {created_ats}, {creators}, {to_projects}, {to_issues}, {kinds})"
+write_rows!(
+    Insert of row: Relation {
+        project: &'a str => Text = row.name.issue.project.as_str(),
+        issue: i64 => BigInt = row.name.issue.number,
+        number: i64 => BigInt = row.name.number,
+        uid: Uuid => SqlUuid = row.uid,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        to_project: &'a str => Text = row.target.project.as_str(),
+        to_issue: i64 => BigInt = row.target.number,
+        kind: &'a str => Text = row.kind.as_str(),
+    },
+    "insert into relations ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Delete(
-        projects: Vec<&'a str> => Array<Text>,
-        issues: Vec<i64> => Array<BigInt>,
-        numbers: Vec<i64> => Array<BigInt>,
-    ) -> (),
-    "delete from relations r using unnest({projects}, {issues}, {numbers}) \
-     as u (project, issue, number) where r.ctid = (select k.ctid from relations k \
-     where k.project = u.project and k.issue = u.issue and k.number = u.number)"
+write_rows!(
+    Delete of row: Relation {
+        project: &'a str => Text = row.name.issue.project.as_str(),
+        issue: i64 => BigInt = row.name.issue.number,
+        number: i64 => BigInt = row.name.number,
+    },
+    "delete from relations r using {rows} where r.ctid = (select k.ctid from relations k where \
+     k.project = u.project and k.issue = u.issue and k.number = u.number)"
 );
 
 // Two statements in one: from each end an index leads to the relations of an issue.
@@ -97,18 +94,6 @@ pub(super) async fn of_issue(
     Ok(rows.into_iter().map(relation).collect())
 }
 
-fn projects<'a>(names: impl Iterator<Item = &'a RelationName>) -> Vec<&'a str> {
-    names.map(|name| name.issue.project.as_str()).collect()
-}
-
-fn issues<'a>(names: impl Iterator<Item = &'a RelationName>) -> Vec<i64> {
-    names.map(|name| name.issue.number).collect()
-}
-
-fn numbers<'a>(names: impl Iterator<Item = &'a RelationName>) -> Vec<i64> {
-    names.map(|name| name.number).collect()
-}
-
 impl Table for Relation {
     const NAME: &str = "relations";
 
@@ -117,9 +102,9 @@ impl Table for Relation {
         keys: &BTreeSet<RelationName>,
     ) -> Result<Vec<Self>> {
         let lock = Lock {
-            projects: projects(keys.iter()),
-            issues: issues(keys.iter()),
-            numbers: numbers(keys.iter()),
+            projects: keys.iter().map(|key| key.issue.project.as_str()).collect(),
+            issues: keys.iter().map(|key| key.issue.number).collect(),
+            numbers: keys.iter().map(|key| key.number).collect(),
             _of: PhantomData,
         };
         let rows: Vec<Row> = lock.load(conn).await?;
@@ -127,30 +112,12 @@ impl Table for Relation {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: projects(rows.iter().map(|row| &row.name)),
-            issues: issues(rows.iter().map(|row| &row.name)),
-            numbers: numbers(rows.iter().map(|row| &row.name)),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            to_projects: rows.iter().map(|row| row.target.project.as_str()).collect(),
-            to_issues: rows.iter().map(|row| row.target.number).collect(),
-            kinds: rows.iter().map(|row| row.kind.as_str()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let delete = Delete {
-            projects: projects(rows.iter().map(|row| &row.name)),
-            issues: issues(rows.iter().map(|row| &row.name)),
-            numbers: numbers(rows.iter().map(|row| &row.name)),
-            _of: PhantomData,
-        };
-        assert_written(delete.execute(conn).await?, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::action::{ActionError, Attempt, AttemptOutcome};
 use crate::domain::name::{ActionName, ActorName, AttemptName};
 use crate::store::error::Result;
-use crate::store::prepared::prepared;
+use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::Table;
 use crate::store::time;
 
@@ -56,26 +56,30 @@ prepared!(
      order by t.number limit {limit}) as t"
 );
 
-prepared!(
-    Insert(
-        action_ids: Vec<Uuid> => Array<SqlUuid>,
-        numbers: Vec<i64> => Array<BigInt>,
-        actors: Vec<&'a str> => Array<Text>,
-        claimed_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        started_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        ended_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        steps: Vec<&'a str> => Array<Text>,
-        outcomes: Vec<&'a str> => Array<Text>,
-        errors: Vec<Option<String>> => Array<Nullable<Text>>,
-        results: Vec<Option<String>> => Array<Nullable<Text>>,
-    ) -> (),
-    "insert into attempts (action_id, number, actor, claimed_at, started_at, ended_at, step, \
-     outcome, error, result) select u.action_id, u.number, u.actor, u.claimed_at, u.started_at, \
-     u.ended_at, u.step, u.outcome, u.error::jsonb, u.result::jsonb \
-     from unnest({action_ids}, {numbers}, {actors}, {claimed_ats}, {started_ats}, {ended_ats}, \
-     {steps}, {outcomes}, {errors}, {results}) as u (action_id, number, actor, claimed_at, \
-     started_at, ended_at, step, outcome, error, result)"
+write_rows!(
+    Insert of row: Attempt {
+        action_id: Uuid => SqlUuid = row.action_uid,
+        number: i64 => BigInt = row.name.number,
+        actor: &'a str => Text = row.actor.as_str(),
+        claimed_at: PgTimestamp => Timestamptz = time::to_sql(row.claimed_at),
+        started_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.started_at.map(time::to_sql),
+        ended_at: PgTimestamp => Timestamptz = time::to_sql(row.ended_at),
+        step: &'a str => Text = row.step.as_str(),
+        outcome: &'a str => Text = row.outcome.as_str(),
+        error: Option<String> => Nullable<Text> = error(row),
+        result: Option<String> => Nullable<Text> = result(row),
+    },
+    "insert into attempts ({columns}) select u.action_id, u.number, u.actor, u.claimed_at, \
+     u.started_at, u.ended_at, u.step, u.outcome, u.error::jsonb, u.result::jsonb from {rows}"
 );
+
+fn error(attempt: &Attempt) -> Option<String> {
+    attempt.error.as_ref().map(|error| error.to_value().to_string())
+}
+
+fn result(attempt: &Attempt) -> Option<String> {
+    attempt.result.clone().map(|result| Value::Object(result).to_string())
+}
 
 /// The attempts at an action that have ended, after a number, in order.
 pub(in crate::store) async fn page(
@@ -118,21 +122,7 @@ impl Table for Attempt {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let json = |value: Value| value.to_string();
-        let insert = Insert {
-            action_ids: rows.iter().map(|row| row.action_uid).collect(),
-            numbers: rows.iter().map(|row| row.name.number).collect(),
-            actors: rows.iter().map(|row| row.actor.as_str()).collect(),
-            claimed_ats: rows.iter().map(|row| time::to_sql(row.claimed_at)).collect(),
-            started_ats: rows.iter().map(|row| row.started_at.map(time::to_sql)).collect(),
-            ended_ats: rows.iter().map(|row| time::to_sql(row.ended_at)).collect(),
-            steps: rows.iter().map(|row| row.step.as_str()).collect(),
-            outcomes: rows.iter().map(|row| row.outcome.as_str()).collect(),
-            errors: rows.iter().map(|row| row.error.as_ref().map(|e| json(e.to_value()))).collect(),
-            results: rows.iter().map(|r| r.result.clone().map(Value::Object).map(json)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 

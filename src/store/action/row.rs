@@ -14,7 +14,7 @@ use crate::domain::action::{Action, ActionError, AttemptOutcome, EndedState, Gat
 use crate::domain::name::{ActionName, ActorName, IssueName, Principal};
 use crate::domain::value::Fields;
 use crate::store::error::Result;
-use crate::store::prepared::prepared;
+use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::assert_written;
 use crate::store::{stored, time};
 
@@ -141,105 +141,87 @@ prepared!(
              and a.issue = u.issue and a.number = u.number limit 1) as a")
 );
 
-prepared!(
-    Insert(
-        project: Vec<&'a str> => Array<Text>,
-        issue: Vec<i64> => Array<BigInt>,
-        number: Vec<i64> => Array<BigInt>,
-        uid: Vec<Uuid> => Array<SqlUuid>,
-        version: Vec<i64> => Array<BigInt>,
-        created_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        creator: Vec<&'a str> => Array<Text>,
-        title: Vec<&'a str> => Array<Text>,
-        description: Vec<&'a str> => Array<Text>,
-        action_type: Vec<&'a str> => Array<Text>,
-        action_type_revision: Vec<i64> => Array<BigInt>,
-        parameters: Vec<String> => Array<Text>,
-        assignee: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-        candidates: Vec<String> => Array<Text>,
-        priority: Vec<i16> => Array<SmallInt>,
-        unique_key: Vec<&'a str> => Array<Text>,
-        not_before: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        expires_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        attempt: Vec<i64> => Array<BigInt>,
-        last_outcome: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-        failures: Vec<i32> => Array<Integer>,
-        losses: Vec<i32> => Array<Integer>,
-        backoff_ms: Vec<i64> => Array<BigInt>,
-        retry_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        result: Vec<Option<String>> => Array<Nullable<Text>>,
-        error: Vec<Option<String>> => Array<Nullable<Text>>,
-        last_error: Vec<Option<String>> => Array<Nullable<Text>>,
-        step: Vec<i64> => Array<BigInt>,
-        ended_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        ended_state: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-    ) -> (),
-    "insert into actions (project, issue, number, uid, version, created_at, updated_at, creator, \
-     title, description, action_type, action_type_revision, parameters, assignee, candidates, \
-     priority, unique_key, not_before, due_at, expires_at, attempt, last_outcome, failures, \
-     losses, backoff_ms, retry_at, result, error, last_error, step, ended_at, ended_state) select \
-     u.project, u.issue, u.number, u.uid, u.version, u.created_at, u.updated_at, u.creator, \
-     u.title, u.description, u.action_type, u.action_type_revision, u.parameters::jsonb, \
-     u.assignee, u.candidates::text[], u.priority, u.unique_key, u.not_before, u.due_at, \
-     u.expires_at, u.attempt, u.last_outcome, u.failures, u.losses, u.backoff_ms, u.retry_at, \
-     u.result::jsonb, u.error::jsonb, u.last_error::jsonb, u.step, u.ended_at, u.ended_state from \
-     unnest({project}, {issue}, {number}, {uid}, {version}, {created_at}, {updated_at}, \
-     {creator}, {title}, {description}, {action_type}, {action_type_revision}, {parameters}, \
-     {assignee}, {candidates}, {priority}, {unique_key}, {not_before}, {due_at}, {expires_at}, \
-     {attempt}, {last_outcome}, {failures}, {losses}, {backoff_ms}, {retry_at}, {result}, \
-     {error}, {last_error}, {step}, {ended_at}, {ended_state}) as u (project, issue, number, uid, \
-     version, created_at, updated_at, creator, title, description, action_type, \
-     action_type_revision, parameters, assignee, candidates, priority, unique_key, not_before, \
-     due_at, expires_at, attempt, last_outcome, failures, losses, backoff_ms, retry_at, result, \
-     error, last_error, step, ended_at, ended_state)"
+write_rows!(
+    Insert of row: Action {
+        project: &'a str => Text = row.name.issue.project.as_str(),
+        issue: i64 => BigInt = row.name.issue.number,
+        number: i64 => BigInt = row.name.number,
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        title: &'a str => Text = row.title.as_str(),
+        description: &'a str => Text = row.description.as_str(),
+        action_type: &'a str => Text = row.action_type.as_str(),
+        action_type_revision: i64 => BigInt = row.action_type_revision,
+        parameters: String => Text = object(&row.parameters),
+        assignee: Option<&'a str> => Nullable<Text> = row.assignee.as_ref().map(ActorName::as_str),
+        candidates: String => Text = candidates(row),
+        priority: i16 => SmallInt = row.priority,
+        unique_key: &'a str => Text = row.unique_key.as_str(),
+        not_before: Option<PgTimestamp> => Nullable<Timestamptz> = row.not_before.map(time::to_sql),
+        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
+        expires_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.expires_at.map(time::to_sql),
+        attempt: i64 => BigInt = row.attempt,
+        last_outcome: Option<&'a str> => Nullable<Text> = last_outcome(row),
+        failures: i32 => Integer = row.failures,
+        losses: i32 => Integer = row.losses,
+        backoff_ms: i64 => BigInt = row.backoff_ms,
+        retry_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.retry_at.map(time::to_sql),
+        result: Option<String> => Nullable<Text> = row.result.as_ref().map(object),
+        error: Option<String> => Nullable<Text> = row.error.as_ref().map(error),
+        last_error: Option<String> => Nullable<Text> = row.last_error.as_ref().map(error),
+        step: i64 => BigInt = row.step,
+        ended_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.ended_at.map(time::to_sql),
+        ended_state: Option<&'a str> => Nullable<Text> = row.place.ended().map(EndedState::as_str),
+    },
+    "insert into actions ({columns}) select u.project, u.issue, u.number, u.uid, u.version, \
+     u.created_at, u.updated_at, u.creator, u.title, u.description, u.action_type, \
+     u.action_type_revision, u.parameters::jsonb, u.assignee, u.candidates::text[], u.priority, \
+     u.unique_key, u.not_before, u.due_at, u.expires_at, u.attempt, u.last_outcome, u.failures, \
+     u.losses, u.backoff_ms, u.retry_at, u.result::jsonb, u.error::jsonb, u.last_error::jsonb, \
+     u.step, u.ended_at, u.ended_state from {rows}"
 );
 
-prepared!(
-    Update(
-        project: Vec<&'a str> => Array<Text>,
-        issue: Vec<i64> => Array<BigInt>,
-        number: Vec<i64> => Array<BigInt>,
-        version: Vec<i64> => Array<BigInt>,
-        updated_at: Vec<PgTimestamp> => Array<Timestamptz>,
-        title: Vec<&'a str> => Array<Text>,
-        description: Vec<&'a str> => Array<Text>,
-        parameters: Vec<String> => Array<Text>,
-        assignee: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-        candidates: Vec<String> => Array<Text>,
-        priority: Vec<i16> => Array<SmallInt>,
-        not_before: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        due_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        expires_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        attempt: Vec<i64> => Array<BigInt>,
-        last_outcome: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-        failures: Vec<i32> => Array<Integer>,
-        losses: Vec<i32> => Array<Integer>,
-        backoff_ms: Vec<i64> => Array<BigInt>,
-        retry_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        result: Vec<Option<String>> => Array<Nullable<Text>>,
-        error: Vec<Option<String>> => Array<Nullable<Text>>,
-        last_error: Vec<Option<String>> => Array<Nullable<Text>>,
-        step: Vec<i64> => Array<BigInt>,
-        ended_at: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        ended_state: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-    ) -> (),
+write_rows!(
+    Update of row: Action {
+        project: &'a str => Text = row.name.issue.project.as_str(),
+        issue: i64 => BigInt = row.name.issue.number,
+        number: i64 => BigInt = row.name.number,
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        title: &'a str => Text = row.title.as_str(),
+        description: &'a str => Text = row.description.as_str(),
+        parameters: String => Text = object(&row.parameters),
+        assignee: Option<&'a str> => Nullable<Text> = row.assignee.as_ref().map(ActorName::as_str),
+        candidates: String => Text = candidates(row),
+        priority: i16 => SmallInt = row.priority,
+        not_before: Option<PgTimestamp> => Nullable<Timestamptz> = row.not_before.map(time::to_sql),
+        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
+        expires_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.expires_at.map(time::to_sql),
+        attempt: i64 => BigInt = row.attempt,
+        last_outcome: Option<&'a str> => Nullable<Text> = last_outcome(row),
+        failures: i32 => Integer = row.failures,
+        losses: i32 => Integer = row.losses,
+        backoff_ms: i64 => BigInt = row.backoff_ms,
+        retry_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.retry_at.map(time::to_sql),
+        result: Option<String> => Nullable<Text> = row.result.as_ref().map(object),
+        error: Option<String> => Nullable<Text> = row.error.as_ref().map(error),
+        last_error: Option<String> => Nullable<Text> = row.last_error.as_ref().map(error),
+        step: i64 => BigInt = row.step,
+        ended_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.ended_at.map(time::to_sql),
+        ended_state: Option<&'a str> => Nullable<Text> = row.place.ended().map(EndedState::as_str),
+    },
     "update actions a set version = u.version, updated_at = u.updated_at, title = u.title, \
      description = u.description, parameters = u.parameters::jsonb, assignee = u.assignee, \
-     candidates = u.candidates::text[], priority = u.priority, not_before = u.not_before, due_at \
-     = u.due_at, expires_at = u.expires_at, attempt = u.attempt, last_outcome = u.last_outcome, \
+     candidates = u.candidates::text[], priority = u.priority, not_before = u.not_before, due_at = \
+     u.due_at, expires_at = u.expires_at, attempt = u.attempt, last_outcome = u.last_outcome, \
      failures = u.failures, losses = u.losses, backoff_ms = u.backoff_ms, retry_at = u.retry_at, \
      result = u.result::jsonb, error = u.error::jsonb, last_error = u.last_error::jsonb, step = \
-     u.step, ended_at = u.ended_at, ended_state = u.ended_state from unnest({project}, {issue}, \
-     {number}, {version}, {updated_at}, {title}, {description}, {parameters}, {assignee}, \
-     {candidates}, {priority}, {not_before}, {due_at}, {expires_at}, {attempt}, {last_outcome}, \
-     {failures}, {losses}, {backoff_ms}, {retry_at}, {result}, {error}, {last_error}, {step}, \
-     {ended_at}, {ended_state}) as u (project, issue, number, version, updated_at, title, \
-     description, parameters, assignee, candidates, priority, not_before, due_at, expires_at, \
-     attempt, last_outcome, failures, losses, backoff_ms, retry_at, result, error, last_error, \
-     step, ended_at, ended_state) where a.ctid = (select k.ctid from actions k where k.project = \
-     u.project and k.issue = u.issue and k.number = u.number)"
+     u.step, ended_at = u.ended_at, ended_state = u.ended_state from {rows} where a.ctid = (select \
+     k.ctid from actions k where k.project = u.project and k.issue = u.issue and k.number = \
+     u.number)"
 );
 
 /// The name and the uid of a row.
@@ -346,6 +328,10 @@ fn error(error: &ActionError) -> String {
     error.to_value().to_string()
 }
 
+fn last_outcome(action: &Action) -> Option<&'static str> {
+    action.last_outcome.map(AttemptOutcome::as_str)
+}
+
 fn candidates(action: &Action) -> String {
     stored::names(action.candidates.iter().map(Principal::as_str))
 }
@@ -379,76 +365,12 @@ pub(super) async fn read<'a>(
 
 /// Inserts new rows.
 pub(super) async fn insert(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Result<()> {
-    let insert = Insert {
-        project: rows.iter().map(|row| row.name.issue.project.as_str()).collect(),
-        issue: rows.iter().map(|row| row.name.issue.number).collect(),
-        number: rows.iter().map(|row| row.name.number).collect(),
-        uid: rows.iter().map(|row| row.uid).collect(),
-        version: rows.iter().map(|row| row.version).collect(),
-        created_at: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-        updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-        creator: rows.iter().map(|row| row.creator.as_str()).collect(),
-        title: rows.iter().map(|row| row.title.as_str()).collect(),
-        description: rows.iter().map(|row| row.description.as_str()).collect(),
-        action_type: rows.iter().map(|row| row.action_type.as_str()).collect(),
-        action_type_revision: rows.iter().map(|row| row.action_type_revision).collect(),
-        parameters: rows.iter().map(|row| object(&row.parameters)).collect(),
-        assignee: rows.iter().map(|row| row.assignee.as_ref().map(ActorName::as_str)).collect(),
-        candidates: rows.iter().map(|row| candidates(row)).collect(),
-        priority: rows.iter().map(|row| row.priority).collect(),
-        unique_key: rows.iter().map(|row| row.unique_key.as_str()).collect(),
-        not_before: rows.iter().map(|row| row.not_before.map(time::to_sql)).collect(),
-        due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
-        expires_at: rows.iter().map(|row| row.expires_at.map(time::to_sql)).collect(),
-        attempt: rows.iter().map(|row| row.attempt).collect(),
-        last_outcome: rows.iter().map(|row| row.last_outcome.map(AttemptOutcome::as_str)).collect(),
-        failures: rows.iter().map(|row| row.failures).collect(),
-        losses: rows.iter().map(|row| row.losses).collect(),
-        backoff_ms: rows.iter().map(|row| row.backoff_ms).collect(),
-        retry_at: rows.iter().map(|row| row.retry_at.map(time::to_sql)).collect(),
-        result: rows.iter().map(|row| row.result.as_ref().map(object)).collect(),
-        error: rows.iter().map(|row| row.error.as_ref().map(error)).collect(),
-        last_error: rows.iter().map(|row| row.last_error.as_ref().map(error)).collect(),
-        step: rows.iter().map(|row| row.step).collect(),
-        ended_at: rows.iter().map(|row| row.ended_at.map(time::to_sql)).collect(),
-        ended_state: rows.iter().map(|row| row.place.ended().map(EndedState::as_str)).collect(),
-        _of: PhantomData,
-    };
-    insert.execute(conn).await?;
+    Insert::of(rows).execute(conn).await?;
     Ok(())
 }
 
 /// Updates rows that are locked.
 pub(super) async fn update(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Result<()> {
-    let update = Update {
-        project: rows.iter().map(|row| row.name.issue.project.as_str()).collect(),
-        issue: rows.iter().map(|row| row.name.issue.number).collect(),
-        number: rows.iter().map(|row| row.name.number).collect(),
-        version: rows.iter().map(|row| row.version).collect(),
-        updated_at: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-        title: rows.iter().map(|row| row.title.as_str()).collect(),
-        description: rows.iter().map(|row| row.description.as_str()).collect(),
-        parameters: rows.iter().map(|row| object(&row.parameters)).collect(),
-        assignee: rows.iter().map(|row| row.assignee.as_ref().map(ActorName::as_str)).collect(),
-        candidates: rows.iter().map(|row| candidates(row)).collect(),
-        priority: rows.iter().map(|row| row.priority).collect(),
-        not_before: rows.iter().map(|row| row.not_before.map(time::to_sql)).collect(),
-        due_at: rows.iter().map(|row| row.due_at.map(time::to_sql)).collect(),
-        expires_at: rows.iter().map(|row| row.expires_at.map(time::to_sql)).collect(),
-        attempt: rows.iter().map(|row| row.attempt).collect(),
-        last_outcome: rows.iter().map(|row| row.last_outcome.map(AttemptOutcome::as_str)).collect(),
-        failures: rows.iter().map(|row| row.failures).collect(),
-        losses: rows.iter().map(|row| row.losses).collect(),
-        backoff_ms: rows.iter().map(|row| row.backoff_ms).collect(),
-        retry_at: rows.iter().map(|row| row.retry_at.map(time::to_sql)).collect(),
-        result: rows.iter().map(|row| row.result.as_ref().map(object)).collect(),
-        error: rows.iter().map(|row| row.error.as_ref().map(error)).collect(),
-        last_error: rows.iter().map(|row| row.last_error.as_ref().map(error)).collect(),
-        step: rows.iter().map(|row| row.step).collect(),
-        ended_at: rows.iter().map(|row| row.ended_at.map(time::to_sql)).collect(),
-        ended_state: rows.iter().map(|row| row.place.ended().map(EndedState::as_str)).collect(),
-        _of: PhantomData,
-    };
-    assert_written(update.execute(conn).await?, rows.len());
+    assert_written(Update::of(rows).execute(conn).await?, rows.len());
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::Table;
 use super::{stored, time};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
@@ -101,24 +101,21 @@ prepared!(
              and c.id = u.id and c.revision = u.revision for no key update) as c")
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        kinds: Vec<&'a str> => Array<Text>,
-        ids: Vec<&'a str> => Array<Text>,
-        revisions: Vec<i64> => Array<BigInt>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        bodies: Vec<String> => Array<Text>,
-        deleted_ats: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-    ) -> (),
-    "insert into configurations (project, kind, id, revision, uid, created_at, updated_at, \
-     creator, body, deleted_at) select u.project, u.kind, u.id, u.revision, u.uid, u.created_at, \
-     u.updated_at, u.creator, u.body::jsonb, u.deleted_at from unnest({projects}, {kinds}, {ids}, \
-     {revisions}, {uids}, {created_ats}, {updated_ats}, {creators}, {bodies}, {deleted_ats}) \
-     as u (project, kind, id, revision, uid, created_at, updated_at, creator, body, deleted_at)"
+write_rows!(
+    Insert of row: Configuration {
+        project: &'a str => Text = row.name.project.as_str(),
+        kind: &'a str => Text = row.name.kind.collection(),
+        id: &'a str => Text = row.name.id.as_str(),
+        revision: i64 => BigInt = row.revision,
+        uid: Uuid => SqlUuid = row.uid,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        body: String => Text = body::write(&row.body),
+        deleted_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.deleted_at.map(time::to_sql),
+    },
+    "insert into configurations ({columns}) select u.project, u.kind, u.id, u.revision, u.uid, \
+     u.created_at, u.updated_at, u.creator, u.body::jsonb, u.deleted_at from {rows}"
 );
 
 prepared!(
@@ -268,20 +265,7 @@ impl Table for Configuration {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            kinds: rows.iter().map(|row| row.name.kind.collection()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            revisions: rows.iter().map(|row| row.revision).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            bodies: rows.iter().map(|row| body::write(&row.body)).collect(),
-            deleted_ats: rows.iter().map(|row| row.deleted_at.map(time::to_sql)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 

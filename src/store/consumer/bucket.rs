@@ -15,7 +15,7 @@ use crate::domain::consumer::{Bucket, BucketKey, Ranges};
 use crate::domain::event::Seq;
 use crate::domain::name::ConsumerName;
 use crate::store::error::Result;
-use crate::store::prepared::prepared;
+use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::{Table, assert_written};
 use crate::store::time;
 
@@ -53,60 +53,55 @@ prepared!(
              and b.consumer = {consumer} order by b.bucket")
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        consumers: Vec<&'a str> => Array<Text>,
-        buckets: Vec<i16> => Array<SmallInt>,
-        versions: Vec<i64> => Array<BigInt>,
-        members: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
-        leases: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        fences: Vec<i64> => Array<BigInt>,
-        dones: Vec<i64> => Array<BigInt>,
-        finisheds: Vec<String> => Array<Text>,
-        waitings: Vec<i32> => Array<Integer>,
-        extendeds: Vec<String> => Array<Text>,
-    ) -> (),
-    "insert into consumer_buckets (project, consumer, bucket, version, member, lease_until, \
-     fence, done_seq, finished, waiting, extended) \
-     select u.a, u.b, u.c, u.d, u.e, u.f, u.g, u.h, u.i::int8multirange, u.j, u.k::jsonb \
-     from unnest({projects}, {consumers}, {buckets}, {versions}, {members}, {leases}, {fences}, \
-     {dones}, {finisheds}, {waitings}, {extendeds}) as u (a, b, c, d, e, f, g, h, i, j, k)"
+write_rows!(
+    Insert of row: Bucket {
+        project: &'a str => Text = row.key.consumer.project.as_str(),
+        consumer: &'a str => Text = row.key.consumer.id.as_str(),
+        bucket: i16 => SmallInt = row.key.number,
+        version: i64 => BigInt = row.version,
+        member: Option<Uuid> => Nullable<SqlUuid> = row.holder.map(|(member, _)| member),
+        lease_until: Option<PgTimestamp> => Nullable<Timestamptz> = lease_until(row),
+        fence: i64 => BigInt = row.fence,
+        done_seq: i64 => BigInt = row.done.0,
+        finished: String => Text = written(&row.finished),
+        waiting: i32 => Integer = row.waiting,
+        extended: String => Text = written_times(&row.extended),
+    },
+    "insert into consumer_buckets ({columns}) select u.project, u.consumer, u.bucket, u.version, \
+     u.member, u.lease_until, u.fence, u.done_seq, u.finished::int8multirange, u.waiting, \
+     u.extended::jsonb from {rows}"
 );
 
-prepared!(
-    Update(
-        projects: Vec<&'a str> => Array<Text>,
-        consumers: Vec<&'a str> => Array<Text>,
-        buckets: Vec<i16> => Array<SmallInt>,
-        versions: Vec<i64> => Array<BigInt>,
-        members: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
-        leases: Vec<Option<PgTimestamp>> => Array<Nullable<Timestamptz>>,
-        fences: Vec<i64> => Array<BigInt>,
-        dones: Vec<i64> => Array<BigInt>,
-        finisheds: Vec<String> => Array<Text>,
-        waitings: Vec<i32> => Array<Integer>,
-        extendeds: Vec<String> => Array<Text>,
-    ) -> (),
-    "update consumer_buckets b set version = u.version, member = u.member, \
-     lease_until = u.lease, fence = u.fence, done_seq = u.done, \
-     finished = u.finished::int8multirange, waiting = u.waiting, extended = u.extended::jsonb \
-     from unnest({projects}, {consumers}, {buckets}, {versions}, {members}, {leases}, {fences}, \
-     {dones}, {finisheds}, {waitings}, {extendeds}) as u (project, consumer, bucket, version, \
-     member, lease, fence, done, finished, waiting, extended) where b.ctid = \
-     (select k.ctid from consumer_buckets k where k.project = u.project \
-     and k.consumer = u.consumer and k.bucket = u.bucket)"
+write_rows!(
+    Update of row: Bucket {
+        project: &'a str => Text = row.key.consumer.project.as_str(),
+        consumer: &'a str => Text = row.key.consumer.id.as_str(),
+        bucket: i16 => SmallInt = row.key.number,
+        version: i64 => BigInt = row.version,
+        member: Option<Uuid> => Nullable<SqlUuid> = row.holder.map(|(member, _)| member),
+        lease_until: Option<PgTimestamp> => Nullable<Timestamptz> = lease_until(row),
+        fence: i64 => BigInt = row.fence,
+        done_seq: i64 => BigInt = row.done.0,
+        finished: String => Text = written(&row.finished),
+        waiting: i32 => Integer = row.waiting,
+        extended: String => Text = written_times(&row.extended),
+    },
+    "update consumer_buckets b set version = u.version, member = u.member, lease_until = \
+     u.lease_until, fence = u.fence, done_seq = u.done_seq, finished = u.finished::int8multirange, \
+     waiting = u.waiting, extended = u.extended::jsonb from {rows} where b.ctid = (select k.ctid \
+     from consumer_buckets k where k.project = u.project and k.consumer = u.consumer and k.bucket \
+     = u.bucket)"
 );
 
-prepared!(
-    Delete(
-        projects: Vec<&'a str> => Array<Text>,
-        consumers: Vec<&'a str> => Array<Text>,
-        buckets: Vec<i16> => Array<SmallInt>,
-    ) -> (),
-    "delete from consumer_buckets b using unnest({projects}, {consumers}, {buckets}) \
-     as u (project, consumer, bucket) where b.ctid = (select k.ctid from consumer_buckets k \
-     where k.project = u.project and k.consumer = u.consumer and k.bucket = u.bucket)"
+write_rows!(
+    Delete of row: Bucket {
+        project: &'a str => Text = row.key.consumer.project.as_str(),
+        consumer: &'a str => Text = row.key.consumer.id.as_str(),
+        bucket: i16 => SmallInt = row.key.number,
+    },
+    "delete from consumer_buckets b using {rows} where b.ctid = (select k.ctid from \
+     consumer_buckets k where k.project = u.project and k.consumer = u.consumer and k.bucket = \
+     u.bucket)"
 );
 
 fn bucket(row: Row) -> Bucket {
@@ -123,6 +118,10 @@ fn bucket(row: Row) -> Bucket {
         waiting,
         extended: times(&extended),
     }
+}
+
+fn lease_until(bucket: &Bucket) -> Option<PgTimestamp> {
+    bucket.holder.map(|(_, lease_until)| time::to_sql(lease_until))
 }
 
 /// Reads `{[1,5),[7,9)}`, as PostgreSQL writes multiranges of integers.
@@ -171,21 +170,13 @@ pub(super) async fn of_consumer(
     Ok(rows.into_iter().map(bucket).collect())
 }
 
-fn projects<'a>(keys: impl Iterator<Item = &'a BucketKey>) -> Vec<&'a str> {
-    keys.map(|key| key.consumer.project.as_str()).collect()
-}
-
-fn consumers<'a>(keys: impl Iterator<Item = &'a BucketKey>) -> Vec<&'a str> {
-    keys.map(|key| key.consumer.id.as_str()).collect()
-}
-
 impl Table for Bucket {
     const NAME: &str = "consumer_buckets";
 
     async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<BucketKey>) -> Result<Vec<Self>> {
         let lock = Lock {
-            projects: projects(keys.iter()),
-            consumers: consumers(keys.iter()),
+            projects: keys.iter().map(|key| key.consumer.project.as_str()).collect(),
+            consumers: keys.iter().map(|key| key.consumer.id.as_str()).collect(),
             buckets: keys.iter().map(|key| key.number).collect(),
             _of: PhantomData,
         };
@@ -194,51 +185,17 @@ impl Table for Bucket {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: projects(rows.iter().map(|row| &row.key)),
-            consumers: consumers(rows.iter().map(|row| &row.key)),
-            buckets: rows.iter().map(|row| row.key.number).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            members: rows.iter().map(|row| row.holder.map(|(member, _)| member)).collect(),
-            leases: rows.iter().map(|row| row.holder.map(|(_, at)| time::to_sql(at))).collect(),
-            fences: rows.iter().map(|row| row.fence).collect(),
-            dones: rows.iter().map(|row| row.done.0).collect(),
-            finisheds: rows.iter().map(|row| written(&row.finished)).collect(),
-            waitings: rows.iter().map(|row| row.waiting).collect(),
-            extendeds: rows.iter().map(|row| written_times(&row.extended)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            projects: projects(rows.iter().map(|row| &row.key)),
-            consumers: consumers(rows.iter().map(|row| &row.key)),
-            buckets: rows.iter().map(|row| row.key.number).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            members: rows.iter().map(|row| row.holder.map(|(member, _)| member)).collect(),
-            leases: rows.iter().map(|row| row.holder.map(|(_, at)| time::to_sql(at))).collect(),
-            fences: rows.iter().map(|row| row.fence).collect(),
-            dones: rows.iter().map(|row| row.done.0).collect(),
-            finisheds: rows.iter().map(|row| written(&row.finished)).collect(),
-            waitings: rows.iter().map(|row| row.waiting).collect(),
-            extendeds: rows.iter().map(|row| written_times(&row.extended)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let delete = Delete {
-            projects: projects(rows.iter().map(|row| &row.key)),
-            consumers: consumers(rows.iter().map(|row| &row.key)),
-            buckets: rows.iter().map(|row| row.key.number).collect(),
-            _of: PhantomData,
-        };
-        assert_written(delete.execute(conn).await?, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ pub(super) use parked::sweep as sweep_parked;
 pub(super) use retry::sweep as sweep_retries;
 
 use super::error::Result;
-use super::prepared::prepared;
+use super::prepared::{prepared, write_rows};
 use super::table::{Table, assert_written};
 use super::{stored, time};
 use crate::domain::consumer::{Consumer, ConsumerState, KeyedBy};
@@ -61,55 +61,53 @@ prepared!(
              and c.id > {after} order by c.id limit {limit}")
 );
 
-prepared!(
-    Insert(
-        projects: Vec<&'a str> => Array<Text>,
-        ids: Vec<&'a str> => Array<Text>,
-        uids: Vec<Uuid> => Array<SqlUuid>,
-        versions: Vec<i64> => Array<BigInt>,
-        created_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        creators: Vec<&'a str> => Array<Text>,
-        filters: Vec<String> => Array<Text>,
-        buckets: Vec<i16> => Array<SmallInt>,
-        keyed_bys: Vec<&'a str> => Array<Text>,
-        ack_deadlines: Vec<i64> => Array<BigInt>,
-        attempts: Vec<i32> => Array<Integer>,
-        states: Vec<&'a str> => Array<Text>,
-        runs: Vec<Uuid> => Array<SqlUuid>,
-    ) -> (),
-    "insert into consumers (project, id, uid, version, created_at, updated_at, creator, filter, \
-     buckets, keyed_by, ack_deadline_ms, attempts_max, state, run) \
-     select u.a, u.b, u.c, u.d, u.e, u.f, u.g, u.h::jsonb, u.i, u.j, u.k, u.l, u.m, u.n \
-     from unnest({projects}, {ids}, {uids}, {versions}, {created_ats}, {updated_ats}, {creators}, \
-     {filters}, {buckets}, {keyed_bys}, {ack_deadlines}, {attempts}, {states}, {runs}) \
-     as u (a, b, c, d, e, f, g, h, i, j, k, l, m, n)"
+write_rows!(
+    Insert of row: Consumer {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+        uid: Uuid => SqlUuid = row.uid,
+        version: i64 => BigInt = row.version,
+        created_at: PgTimestamp => Timestamptz = time::to_sql(row.created_at),
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        creator: &'a str => Text = row.creator.as_str(),
+        filter: String => Text = filter::written(&row.filter),
+        buckets: i16 => SmallInt = row.buckets,
+        keyed_by: &'a str => Text = row.keyed_by.as_str(),
+        ack_deadline_ms: i64 => BigInt = millis(row.ack_deadline),
+        attempts_max: i32 => Integer = row.attempts_max,
+        state: &'a str => Text = row.state.as_str(),
+        run: Uuid => SqlUuid = row.run,
+    },
+    "insert into consumers ({columns}) select u.project, u.id, u.uid, u.version, u.created_at, \
+     u.updated_at, u.creator, u.filter::jsonb, u.buckets, u.keyed_by, u.ack_deadline_ms, \
+     u.attempts_max, u.state, u.run from {rows}"
 );
 
-prepared!(
-    Update(
-        projects: Vec<&'a str> => Array<Text>,
-        ids: Vec<&'a str> => Array<Text>,
-        versions: Vec<i64> => Array<BigInt>,
-        updated_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        filters: Vec<String> => Array<Text>,
-        ack_deadlines: Vec<i64> => Array<BigInt>,
-        attempts: Vec<i32> => Array<Integer>,
-        states: Vec<&'a str> => Array<Text>,
-        runs: Vec<Uuid> => Array<SqlUuid>,
-    ) -> (),
-    "update consumers c set version = u.version, updated_at = u.updated_at, \
-     filter = u.filter::jsonb, ack_deadline_ms = u.ack_deadline, attempts_max = u.attempts, \
-     state = u.state, run = u.run from unnest({projects}, {ids}, {versions}, {updated_ats}, \
-     {filters}, {ack_deadlines}, {attempts}, {states}, {runs}) \
-     as u (project, id, version, updated_at, filter, ack_deadline, attempts, state, run) \
-     where c.ctid = (select k.ctid from consumers k where k.project = u.project and k.id = u.id)"
+write_rows!(
+    Update of row: Consumer {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+        version: i64 => BigInt = row.version,
+        updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
+        filter: String => Text = filter::written(&row.filter),
+        ack_deadline_ms: i64 => BigInt = millis(row.ack_deadline),
+        attempts_max: i32 => Integer = row.attempts_max,
+        state: &'a str => Text = row.state.as_str(),
+        run: Uuid => SqlUuid = row.run,
+    },
+    "update consumers c set version = u.version, updated_at = u.updated_at, filter = \
+     u.filter::jsonb, ack_deadline_ms = u.ack_deadline_ms, attempts_max = u.attempts_max, state = \
+     u.state, run = u.run from {rows} where c.ctid = (select k.ctid from consumers k where \
+     k.project = u.project and k.id = u.id)"
 );
 
-prepared!(
-    Delete(projects: Vec<&'a str> => Array<Text>, ids: Vec<&'a str> => Array<Text>) -> (),
-    "delete from consumers c using unnest({projects}, {ids}) as u (project, id) where c.ctid = \
-     (select k.ctid from consumers k where k.project = u.project and k.id = u.id)"
+write_rows!(
+    Delete of row: Consumer {
+        project: &'a str => Text = row.name.project.as_str(),
+        id: &'a str => Text = row.name.id.as_str(),
+    },
+    "delete from consumers c using {rows} where c.ctid = (select k.ctid from consumers k where \
+     k.project = u.project and k.id = u.id)"
 );
 
 /// The name of a consumer as it is stored.
@@ -175,49 +173,17 @@ impl Table for Consumer {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            uids: rows.iter().map(|row| row.uid).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            created_ats: rows.iter().map(|row| time::to_sql(row.created_at)).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            creators: rows.iter().map(|row| row.creator.as_str()).collect(),
-            filters: rows.iter().map(|row| filter::written(&row.filter)).collect(),
-            buckets: rows.iter().map(|row| row.buckets).collect(),
-            keyed_bys: rows.iter().map(|row| row.keyed_by.as_str()).collect(),
-            ack_deadlines: rows.iter().map(|row| millis(row.ack_deadline)).collect(),
-            attempts: rows.iter().map(|row| row.attempts_max).collect(),
-            states: rows.iter().map(|row| row.state.as_str()).collect(),
-            runs: rows.iter().map(|row| row.run).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            projects: rows.iter().map(|row| row.name.project.as_str()).collect(),
-            ids: rows.iter().map(|row| row.name.id.as_str()).collect(),
-            versions: rows.iter().map(|row| row.version).collect(),
-            updated_ats: rows.iter().map(|row| time::to_sql(row.updated_at)).collect(),
-            filters: rows.iter().map(|row| filter::written(&row.filter)).collect(),
-            ack_deadlines: rows.iter().map(|row| millis(row.ack_deadline)).collect(),
-            attempts: rows.iter().map(|row| row.attempts_max).collect(),
-            states: rows.iter().map(|row| row.state.as_str()).collect(),
-            runs: rows.iter().map(|row| row.run).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let projects = rows.iter().map(|row| row.name.project.as_str()).collect();
-        let ids = rows.iter().map(|row| row.name.id.as_str()).collect();
-        let deleted = Delete { projects, ids, _of: PhantomData }.execute(conn).await?;
-        assert_written(deleted, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::event::Seq;
 use crate::domain::filter::Facts;
 use crate::store::Store;
 use crate::store::error::Result;
-use crate::store::prepared::prepared;
+use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::{Table, assert_written};
 use crate::store::time;
 
@@ -50,43 +50,42 @@ prepared!(
 );
 
 // The event is copied from the log, which a consumer holds until it has passed.
-prepared!(
-    Insert(
-        consumers: Vec<Uuid> => Array<SqlUuid>,
-        seqs: Vec<i64> => Array<BigInt>,
-        buckets: Vec<i16> => Array<SmallInt>,
-        keys: Vec<&'a str> => Array<Text>,
-        attempts: Vec<i32> => Array<Integer>,
-        reasons: Vec<&'a str> => Array<Text>,
-        parked_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-    ) -> (),
+write_rows!(
+    Insert of row: Parked {
+        consumer: Uuid => SqlUuid = row.consumer,
+        seq: i64 => BigInt = row.seq.0,
+        bucket: i16 => SmallInt = row.bucket,
+        key: &'a str => Text = row.key.as_str(),
+        attempts: i32 => Integer = row.attempts,
+        reason: &'a str => Text = row.reason.as_str(),
+        parked_at: PgTimestamp => Timestamptz = time::to_sql(row.parked_at),
+    },
     "insert into parked_events (consumer, seq, bucket, key, attempts, reason, parked_at, project, \
-     root, subject, type, class, visible_before, visible_after, body) \
-     select u.consumer, u.seq, u.bucket, u.key, u.attempts, u.reason, u.parked_at, e.project, \
-     e.root, e.subject, e.type, e.class, e.visible_before, e.visible_after, e.body \
-     from unnest({consumers}, {seqs}, {buckets}, {keys}, {attempts}, {reasons}, {parked_ats}) \
-     as u (consumer, seq, bucket, key, attempts, reason, parked_at) cross join lateral \
-     (select * from events e where e.seq = u.seq limit 1) as e"
+     root, subject, type, class, visible_before, visible_after, body) select u.consumer, u.seq, \
+     u.bucket, u.key, u.attempts, u.reason, u.parked_at, e.project, e.root, e.subject, e.type, \
+     e.class, e.visible_before, e.visible_after, e.body from {rows} cross join lateral (select * \
+     from events e where e.seq = u.seq limit 1) as e"
 );
 
-prepared!(
-    Update(
-        consumers: Vec<Uuid> => Array<SqlUuid>,
-        seqs: Vec<i64> => Array<BigInt>,
-        attempts: Vec<i32> => Array<Integer>,
-        reasons: Vec<&'a str> => Array<Text>,
-        parked_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-    ) -> (),
-    "update parked_events p set attempts = u.attempts, reason = u.reason, \
-     parked_at = u.parked_at from unnest({consumers}, {seqs}, {attempts}, {reasons}, \
-     {parked_ats}) as u (consumer, seq, attempts, reason, parked_at) where p.ctid = \
-     (select k.ctid from parked_events k where k.consumer = u.consumer and k.seq = u.seq)"
+write_rows!(
+    Update of row: Parked {
+        consumer: Uuid => SqlUuid = row.consumer,
+        seq: i64 => BigInt = row.seq.0,
+        attempts: i32 => Integer = row.attempts,
+        reason: &'a str => Text = row.reason.as_str(),
+        parked_at: PgTimestamp => Timestamptz = time::to_sql(row.parked_at),
+    },
+    "update parked_events p set attempts = u.attempts, reason = u.reason, parked_at = u.parked_at \
+     from {rows} where p.ctid = (select k.ctid from parked_events k where k.consumer = u.consumer \
+     and k.seq = u.seq)"
 );
 
-prepared!(
-    Delete(consumers: Vec<Uuid> => Array<SqlUuid>, seqs: Vec<i64> => Array<BigInt>) -> (),
-    "delete from parked_events p using unnest({consumers}, {seqs}) as u (consumer, seq) \
-     where p.ctid = (select k.ctid from parked_events k \
+write_rows!(
+    Delete of row: Parked {
+        consumer: Uuid => SqlUuid = row.consumer,
+        seq: i64 => BigInt = row.seq.0,
+    },
+    "delete from parked_events p using {rows} where p.ctid = (select k.ctid from parked_events k \
      where k.consumer = u.consumer and k.seq = u.seq)"
 );
 
@@ -171,37 +170,17 @@ impl Table for Parked {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            consumers: rows.iter().map(|row| row.consumer).collect(),
-            seqs: rows.iter().map(|row| row.seq.0).collect(),
-            buckets: rows.iter().map(|row| row.bucket).collect(),
-            keys: rows.iter().map(|row| row.key.as_str()).collect(),
-            attempts: rows.iter().map(|row| row.attempts).collect(),
-            reasons: rows.iter().map(|row| row.reason.as_str()).collect(),
-            parked_ats: rows.iter().map(|row| time::to_sql(row.parked_at)).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            consumers: rows.iter().map(|row| row.consumer).collect(),
-            seqs: rows.iter().map(|row| row.seq.0).collect(),
-            attempts: rows.iter().map(|row| row.attempts).collect(),
-            reasons: rows.iter().map(|row| row.reason.as_str()).collect(),
-            parked_ats: rows.iter().map(|row| time::to_sql(row.parked_at)).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let (consumers, seqs) = rows.iter().map(|row| (row.consumer, row.seq.0)).collect();
-        let deleted = Delete { consumers, seqs, _of: PhantomData }.execute(conn).await?;
-        assert_written(deleted, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }

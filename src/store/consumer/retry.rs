@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::domain::consumer::Retry;
 use crate::domain::event::Seq;
 use crate::store::error::Result;
-use crate::store::prepared::prepared;
+use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::{Table, assert_written};
 use crate::store::time;
 
@@ -37,38 +37,39 @@ prepared!(
              and r.bucket = {bucket} order by r.seq")
 );
 
-prepared!(
-    Insert(
-        runs: Vec<Uuid> => Array<SqlUuid>,
-        seqs: Vec<i64> => Array<BigInt>,
-        buckets: Vec<i16> => Array<SmallInt>,
-        keys: Vec<&'a str> => Array<Text>,
-        attempts: Vec<i32> => Array<Integer>,
-        next_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        reasons: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "insert into consumer_retries (run, seq, bucket, key, attempts, next_at, reason) \
-     select * from unnest({runs}, {seqs}, {buckets}, {keys}, {attempts}, {next_ats}, {reasons})"
+write_rows!(
+    Insert of row: Retry {
+        run: Uuid => SqlUuid = row.run,
+        seq: i64 => BigInt = row.seq.0,
+        bucket: i16 => SmallInt = row.bucket,
+        key: &'a str => Text = row.key.as_str(),
+        attempts: i32 => Integer = row.attempts,
+        next_at: PgTimestamp => Timestamptz = time::to_sql(row.next_at),
+        reason: &'a str => Text = row.reason.as_str(),
+    },
+    "insert into consumer_retries ({columns}) select * from {rows}"
 );
 
-prepared!(
-    Update(
-        runs: Vec<Uuid> => Array<SqlUuid>,
-        seqs: Vec<i64> => Array<BigInt>,
-        attempts: Vec<i32> => Array<Integer>,
-        next_ats: Vec<PgTimestamp> => Array<Timestamptz>,
-        reasons: Vec<&'a str> => Array<Text>,
-    ) -> (),
-    "update consumer_retries r set attempts = u.attempts, next_at = u.next_at, \
-     reason = u.reason from unnest({runs}, {seqs}, {attempts}, {next_ats}, {reasons}) \
-     as u (run, seq, attempts, next_at, reason) where r.ctid = (select k.ctid \
-     from consumer_retries k where k.run = u.run and k.seq = u.seq)"
+write_rows!(
+    Update of row: Retry {
+        run: Uuid => SqlUuid = row.run,
+        seq: i64 => BigInt = row.seq.0,
+        attempts: i32 => Integer = row.attempts,
+        next_at: PgTimestamp => Timestamptz = time::to_sql(row.next_at),
+        reason: &'a str => Text = row.reason.as_str(),
+    },
+    "update consumer_retries r set attempts = u.attempts, next_at = u.next_at, reason = u.reason \
+     from {rows} where r.ctid = (select k.ctid from consumer_retries k where k.run = u.run and \
+     k.seq = u.seq)"
 );
 
-prepared!(
-    Delete(runs: Vec<Uuid> => Array<SqlUuid>, seqs: Vec<i64> => Array<BigInt>) -> (),
-    "delete from consumer_retries r using unnest({runs}, {seqs}) as u (run, seq) \
-     where r.ctid = (select k.ctid from consumer_retries k where k.run = u.run and k.seq = u.seq)"
+write_rows!(
+    Delete of row: Retry {
+        run: Uuid => SqlUuid = row.run,
+        seq: i64 => BigInt = row.seq.0,
+    },
+    "delete from consumer_retries r using {rows} where r.ctid = (select k.ctid from \
+     consumer_retries k where k.run = u.run and k.seq = u.seq)"
 );
 
 // Whatever is of no consumer as it is since its last reset.
@@ -108,37 +109,17 @@ impl Table for Retry {
     }
 
     async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let insert = Insert {
-            runs: rows.iter().map(|row| row.run).collect(),
-            seqs: rows.iter().map(|row| row.seq.0).collect(),
-            buckets: rows.iter().map(|row| row.bucket).collect(),
-            keys: rows.iter().map(|row| row.key.as_str()).collect(),
-            attempts: rows.iter().map(|row| row.attempts).collect(),
-            next_ats: rows.iter().map(|row| time::to_sql(row.next_at)).collect(),
-            reasons: rows.iter().map(|row| row.reason.as_str()).collect(),
-            _of: PhantomData,
-        };
-        insert.execute(conn).await?;
+        Insert::of(rows).execute(conn).await?;
         Ok(())
     }
 
     async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let update = Update {
-            runs: rows.iter().map(|row| row.run).collect(),
-            seqs: rows.iter().map(|row| row.seq.0).collect(),
-            attempts: rows.iter().map(|row| row.attempts).collect(),
-            next_ats: rows.iter().map(|row| time::to_sql(row.next_at)).collect(),
-            reasons: rows.iter().map(|row| row.reason.as_str()).collect(),
-            _of: PhantomData,
-        };
-        assert_written(update.execute(conn).await?, rows.len());
+        assert_written(Update::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 
     async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        let (runs, seqs) = rows.iter().map(|row| (row.run, row.seq.0)).collect();
-        let deleted = Delete { runs, seqs, _of: PhantomData }.execute(conn).await?;
-        assert_written(deleted, rows.len());
+        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
         Ok(())
     }
 }
