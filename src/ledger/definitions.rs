@@ -35,7 +35,7 @@ impl Cache {
     /// Loads what is not of the given versions, and answers which versions are used.
     pub async fn refresh(
         &mut self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         current: Vec<DefinitionVersion>,
         footprint: &Footprint,
     ) -> Result<Vec<(DefinitionKey, i64)>, Fault> {
@@ -78,11 +78,7 @@ impl Cache {
 
     /// Loads what those need who change groups or members. They are few, so nothing of it is kept;
     /// and they hold the lock of the version that it was loaded under.
-    async fn look_at_people(
-        &mut self,
-        tx: &mut Tx<'_>,
-        footprint: &Footprint,
-    ) -> Result<(), Fault> {
+    async fn look_at_people(&mut self, tx: &Tx<'_>, footprint: &Footprint) -> Result<(), Fault> {
         if !footprint.groups.is_empty() {
             self.definitions.nesting = tx.nesting().await?;
         }

@@ -230,22 +230,22 @@ impl Work<'_> {
         // Read before anything is loaded, so that what is answered is never older than it says.
         let before = self.lane.hub.head();
         self.known_head = self.known_head.max(before.seq);
-        let (mut tx, mut world, used) = begin(&mut self.session, &mut self.cache, batch).await?;
+        let (tx, mut world, used) = begin(&mut self.session, &mut self.cache, batch).await?;
         let decided = batch::decide(batch, &mut world);
         if !decided.writes() {
             tx.roll_back().await?;
             return Ok(Durable { decided, head: before.seq, before });
         }
-        write(&mut tx, &world.rows).await?;
-        let head = tx
-            .append(&Append {
-                known_head: self.known_head,
-                now: world.now,
-                used: &used,
-                events: &decided.events,
-                requests: &decided.requests,
-            })
-            .await?;
+        let append = Append {
+            known_head: self.known_head,
+            now: world.now,
+            used: &used,
+            events: &decided.events,
+            requests: &decided.requests,
+        };
+        let mut writes = tx.writes();
+        write(&mut writes, &world.rows);
+        let head = tx.append(writes, &append).await?;
         *phase = Phase::Committing;
         tx.commit().await?;
         self.known_head = head;

@@ -12,7 +12,7 @@ use crate::domain::definition::{DefinitionKey, Definitions};
 use crate::domain::event::Seq;
 use crate::domain::working_set::nouns::*;
 use crate::domain::working_set::{Footprint, Rows, WorkingSet, for_each_noun};
-use crate::store::{Fault, Resolve, Session, Tx};
+use crate::store::{Fault, Resolve, Session, Tx, Writes};
 use crate::stream::Position;
 
 /// The versions of the definitions that a batch is decided by.
@@ -31,7 +31,16 @@ pub async fn begin<'a, 'c>(
         definitions: wanted.definition_keys().collect(),
         asks: wanted.asks.clone(),
     };
-    let (mut tx, resolved) = session.begin(&resolve).await?;
+    let tx = session.open().await?;
+    // What nobody has to look for is locked in the same round trip.
+    let is_named = wanted.asks.is_empty();
+    let lock_named = async {
+        match is_named {
+            true => lock_first(&tx, &wanted).await.map(Some),
+            false => Ok(None),
+        }
+    };
+    let (resolved, named) = tokio::try_join!(biased; tx.begin(&resolve), lock_named)?;
 
     let mut replays = Replays::new();
     for known in resolved.known {
@@ -47,8 +56,11 @@ pub async fn begin<'a, 'c>(
     let mut footprint = if replays.is_empty() { wanted } else { batch::footprint(batch, &replays) };
     resolved.found.lock(&mut footprint);
 
-    let mut used = cache.refresh(&mut tx, resolved.versions, &footprint).await?;
-    let mut rows = lock_first(&mut tx, &footprint).await?;
+    let mut used = cache.refresh(&tx, resolved.versions, &footprint).await?;
+    let mut rows = match named {
+        Some(rows) => rows,
+        None => lock_first(&tx, &footprint).await?,
+    };
     if !std::mem::take(&mut footprint.asks).are_met(&rows) {
         return Err(Fault::Stale("a parent changed before it was locked".into()));
     }
@@ -63,23 +75,19 @@ pub async fn begin<'a, 'c>(
     used.retain(|(key, _)| !footprint.definitions.contains(key));
     let definitions = cache.definitions();
     let mut second = batch::expand(batch, &rows, definitions, resolved.now, &replays, footprint);
-    find_exactly(&mut tx, &mut second, &resolved.found).await?;
-    look_up_usage(&mut tx, &second, &mut rows).await?;
+    find_exactly(&tx, &mut second, &resolved.found).await?;
+    look_up_usage(&tx, &second, &mut rows).await?;
     if second.action_asks.names_any() {
         second.actions.extend(tx.find_actions(&second.action_asks).await?);
     }
-    lock_second(&mut tx, &second, &mut rows).await?;
-    draw(&mut tx, &second, definitions, &mut rows).await?;
+    lock_second(&tx, &second, &mut rows).await?;
+    draw(&tx, &second, definitions, &mut rows).await?;
     let world = World { rows, definitions, now: resolved.now, replays };
     Ok((tx, world, used))
 }
 
 /// Asks again, now that the first rows are locked. What is found then stays so to the end.
-async fn find_exactly(
-    tx: &mut Tx<'_>,
-    footprint: &mut Footprint,
-    first: &Found,
-) -> Result<(), Fault> {
+async fn find_exactly(tx: &Tx<'_>, footprint: &mut Footprint, first: &Found) -> Result<(), Fault> {
     if footprint.asks.is_empty() {
         return Ok(());
     }
@@ -91,15 +99,14 @@ async fn find_exactly(
     Ok(())
 }
 
-/// Locks and loads what is known to be needed, table after table, in the one order.
-async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
+/// Locks and loads what is known to be needed, table after table, in the one order, all in one
+/// round trip.
+async fn lock_first(tx: &Tx<'_>, footprint: &Footprint) -> Result<WorkingSet, Fault> {
     macro_rules! lock_all {
-        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
-            WorkingSet {
-                $($rows: tx.lock::<$noun>(&footprint.$rows).await?,)*
-                ..WorkingSet::default()
-            }
-        };
+        ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {{
+            let ($($rows),*) = tokio::try_join!(biased; $(tx.lock::<$noun>(&footprint.$rows)),*)?;
+            WorkingSet { $($rows,)* ..WorkingSet::default() }
+        }};
     }
     Ok(for_each_noun!(lock_all))
 }
@@ -108,7 +115,7 @@ async fn lock_first(tx: &mut Tx<'_>, footprint: &Footprint) -> Result<WorkingSet
 /// are to move. Nothing of the second step is locked yet, and the definition is: so only a batch
 /// that locked other issues before can meet another one that waits for it.
 async fn look_up_usage(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     footprint: &Footprint,
     rows: &mut WorkingSet,
 ) -> Result<(), Fault> {
@@ -124,7 +131,7 @@ async fn look_up_usage(
 
 /// Locks and loads what the first rows have shown to be needed: the tables behind those.
 async fn lock_second(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     footprint: &Footprint,
     rows: &mut WorkingSet,
 ) -> Result<(), Fault> {
@@ -140,7 +147,7 @@ async fn lock_second(
 /// Draws ready actions from the lines, passing over those that others have locked. Last of all,
 /// because it never waits: so this batch waits for nobody who waits for what is drawn here.
 async fn draw(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     footprint: &Footprint,
     definitions: &Definitions,
     rows: &mut WorkingSet,
@@ -160,16 +167,16 @@ async fn draw(
     Ok(())
 }
 
-/// Writes what has changed, table after table, in the same order.
-pub async fn write(tx: &mut Tx<'_>, rows: &WorkingSet) -> Result<(), Fault> {
+/// Writes what has changed, table after table, in the same order: of each, first the rows that are
+/// gone.
+pub fn write<'a>(writes: &mut Writes<'a>, rows: &'a WorkingSet) {
     macro_rules! write_all {
         ($($rows:ident: $noun:ident,)* ; $($late:ident: $second:ident,)*) => {
-            $(tx.write::<$noun>(&rows.$rows).await?;)*
-            $(tx.write::<$second>(&rows.$late).await?;)*
+            $(writes.rows::<$noun>(&rows.$rows);)*
+            $(writes.rows::<$second>(&rows.$late);)*
         };
     }
     for_each_noun!(write_all);
-    Ok(())
 }
 
 /// Who made a call, and its id.

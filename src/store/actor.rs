@@ -13,8 +13,9 @@ use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
-use super::table::{Table, assert_written};
+use super::table::Table;
 use super::time;
+use super::writes::Writes;
 use crate::domain::name::ActorName;
 use crate::domain::people::{Actor, ActorKind, Hours};
 
@@ -135,8 +136,8 @@ fn state(actor: &Actor) -> &'static str {
 }
 
 /// An actor, deleted or not.
-pub(super) async fn find(conn: &mut AsyncPgConnection, name: &ActorName) -> Result<Option<Actor>> {
-    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(conn).await?;
+pub(super) async fn find(mut conn: &AsyncPgConnection, name: &ActorName) -> Result<Option<Actor>> {
+    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(actor))
 }
 
@@ -151,10 +152,10 @@ pub(super) async fn page(
 
 /// How a page would be read.
 pub(super) async fn plan(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     selection: &Selection<'_>,
 ) -> Result<String> {
-    let lines: Vec<String> = statement(selection).explained().load(conn).await?;
+    let lines: Vec<String> = statement(selection).explained().load(&mut conn).await?;
     Ok(lines.join("\n"))
 }
 
@@ -168,20 +169,18 @@ fn statement(selection: &Selection<'_>) -> Statement<SqlRow> {
 impl Table for Actor {
     const NAME: &str = "actors";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ActorName>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<ActorName>) -> Result<Vec<Self>> {
         let names = keys.iter().map(ActorName::as_str).collect();
-        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(actor).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }
 

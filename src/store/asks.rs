@@ -112,6 +112,7 @@ fn split(names: &BTreeSet<IssueName>) -> (Vec<&str>, Vec<i64>) {
 pub(super) async fn find(conn: &AsyncPgConnection, asks: &Asks) -> Result<Found> {
     let Asks { parents_of, below, holders_of, rivals_of, blockers_of, targets_of, links } = asks;
     let (parents, below, holders, rivals, blockers, targets, links) = tokio::try_join!(
+        biased;
         parents(conn, parents_of),
         all_below(conn, below),
         holders(conn, holders_of),

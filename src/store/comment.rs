@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
 use super::time;
+use super::writes::Writes;
 use crate::domain::comment::Comment;
 use crate::domain::name::{ActorName, CommentName, CommentParent};
 
@@ -101,11 +102,11 @@ fn comment(row: Row) -> Comment {
 
 /// One comment.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &CommentName,
 ) -> Result<Option<Comment>> {
     let (parent, number) = (name.parent.to_string(), name.number);
-    let rows: Vec<Row> = Find { parent, number, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { parent, number, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(comment))
 }
 
@@ -124,25 +125,22 @@ pub(super) async fn page(
 impl Table for Comment {
     const NAME: &str = "comments";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<CommentName>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<CommentName>) -> Result<Vec<Self>> {
         let parents = keys.iter().map(|key| key.parent.to_string()).collect();
         let numbers = keys.iter().map(|key| key.number).collect();
-        let rows: Vec<Row> = Lock { parents, numbers, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { parents, numbers, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(comment).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }

@@ -8,7 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use crate::domain::counter::{Counted, Counter, CounterKey};
 
 prepared!(
@@ -48,20 +49,18 @@ fn counter((parent, noun, last, live): (String, String, i64, i64)) -> Counter {
 impl Table for Counter {
     const NAME: &str = "counters";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<CounterKey>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<CounterKey>) -> Result<Vec<Self>> {
         let parents = keys.iter().map(|key| key.parent.as_str()).collect();
         let nouns = keys.iter().map(|key| key.of.as_str()).collect();
-        let rows: Vec<_> = Lock { parents, nouns, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<_> = Lock { parents, nouns, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(counter).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{standing, time};
 use crate::domain::name::{ActorName, CredentialName, Principal};
 use crate::domain::people::{Credential, Standing};
@@ -35,10 +36,10 @@ pub struct LetIn {
 }
 
 /// Whom the token of that digest lets in: an actor that exists, disabled or not.
-pub(super) async fn let_in(conn: &mut AsyncPgConnection, hash: &[u8]) -> Result<Option<LetIn>> {
+pub(super) async fn let_in(mut conn: &AsyncPgConnection, hash: &[u8]) -> Result<Option<LetIn>> {
     type Row = (String, Option<PgTimestamp>, PgTimestamp);
     let letting_in = LettingIn { hash, _of: PhantomData };
-    let found: Option<Row> = letting_in.get_result(conn).await.optional()?;
+    let found: Option<Row> = letting_in.get_result(&mut conn).await.optional()?;
     let Some((actor, expires_at, now)) = found else { return Ok(None) };
     let actor = ActorName::stored(&actor);
     let standings = standing::find(conn, &[&Principal::from(actor.clone())]).await?;
@@ -121,11 +122,11 @@ fn credential(row: Row) -> Credential {
 
 /// A credential, revoked or not.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &CredentialName,
 ) -> Result<Option<Credential>> {
     let find = Find { actor: name.actor.as_str(), uid: name.uid, _of: PhantomData };
-    let rows: Vec<Row> = find.load(conn).await?;
+    let rows: Vec<Row> = find.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(credential))
 }
 
@@ -145,22 +146,20 @@ impl Table for Credential {
     const NAME: &str = "credentials";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<CredentialName>,
     ) -> Result<Vec<Self>> {
         let actors = keys.iter().map(|key| key.actor.as_str()).collect();
         let uids = keys.iter().map(|key| key.uid).collect();
-        let rows: Vec<Row> = Lock { actors, uids, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { actors, uids, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(credential).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }

@@ -9,7 +9,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::stored;
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use crate::domain::definition::{DefinitionKey, DefinitionKind, DefinitionVersion};
 
 prepared!(
@@ -54,22 +55,20 @@ impl Table for DefinitionVersion {
     const NAME: &str = "definition_versions";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<DefinitionKey>,
     ) -> Result<Vec<Self>> {
         let projects = keys.iter().map(DefinitionKey::project_id).collect();
         let kinds = keys.iter().map(|key| key.kind.as_str()).collect();
-        let rows = Lock { projects, kinds, _of: PhantomData }.load(conn).await?;
+        let rows = Lock { projects, kinds, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().filter_map(version).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }

@@ -12,7 +12,8 @@ use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Selection, Statement};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{query, time};
 use crate::domain::name::{ActorName, GroupName, Principal};
 use crate::domain::people::{Group, GroupKind, Nesting};
@@ -121,8 +122,8 @@ fn group(row: Row) -> Group {
 }
 
 /// A group, deleted or not.
-pub(super) async fn find(conn: &mut AsyncPgConnection, name: &GroupName) -> Result<Option<Group>> {
-    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(conn).await?;
+pub(super) async fn find(mut conn: &AsyncPgConnection, name: &GroupName) -> Result<Option<Group>> {
+    let rows: Vec<Row> = Find { name: name.as_str(), _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(group))
 }
 
@@ -137,10 +138,10 @@ pub(super) async fn page(
 
 /// How a page would be read.
 pub(super) async fn plan(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     selection: &Selection<'_>,
 ) -> Result<String> {
-    let lines: Vec<String> = statement(selection).explained().load(conn).await?;
+    let lines: Vec<String> = statement(selection).explained().load(&mut conn).await?;
     Ok(lines.join("\n"))
 }
 
@@ -152,8 +153,8 @@ fn statement(selection: &Selection<'_>) -> Statement<SqlRow> {
 }
 
 /// Which groups are in which.
-pub(super) async fn nesting(conn: &mut AsyncPgConnection) -> Result<Nesting> {
-    let pairs: Vec<(String, String)> = Nested { _of: PhantomData }.load(conn).await?;
+pub(super) async fn nesting(mut conn: &AsyncPgConnection) -> Result<Nesting> {
+    let pairs: Vec<(String, String)> = Nested { _of: PhantomData }.load(&mut conn).await?;
     let name = |text: &String| GroupName::stored(text);
     Ok(pairs.iter().map(|(group, member)| (name(group), name(member))).collect())
 }
@@ -161,11 +162,10 @@ pub(super) async fn nesting(conn: &mut AsyncPgConnection) -> Result<Nesting> {
 /// Who is in which group, as two columns.
 type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
 
-async fn join(conn: &mut AsyncPgConnection, (groups, members): Columns<'_>) -> Result<()> {
+fn join<'a>(writes: &mut Writes<'a>, (groups, members): Columns<'a>) {
     if !groups.is_empty() {
-        Join { groups, members, _of: PhantomData }.execute(conn).await?;
+        writes.add(Join { groups, members, _of: PhantomData });
     }
-    Ok(())
 }
 
 /// Who is in these groups and not in those.
@@ -180,35 +180,33 @@ fn without<'a>(rows: impl Iterator<Item = (&'a Group, &'a Group)>) -> Columns<'a
 impl Table for Group {
     const NAME: &str = "groups";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<GroupName>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<GroupName>) -> Result<Vec<Self>> {
         let names = keys.iter().map(GroupName::as_str).collect();
-        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { names, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(group).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        let member = |row: &&'_ Self| -> Vec<(String, String)> {
-            row.members.iter().map(|m| (row.name.to_string(), m.to_string())).collect()
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
+        let members = |row: &&'a Self| {
+            let row = *row;
+            row.members.iter().map(|member| (row.name.as_str(), member.as_str()))
         };
-        let pairs: Vec<(String, String)> = rows.iter().flat_map(member).collect();
-        let columns = pairs.iter().map(|(group, member)| (group.as_str(), member.as_str())).unzip();
-        join(conn, columns).await
+        join(writes, rows.iter().flat_map(members).unzip());
     }
 
-    async fn replace(conn: &mut AsyncPgConnection, rows: &[(&Self, &Self)]) -> Result<()> {
-        let new: Vec<&Self> = rows.iter().map(|(_, new)| *new).collect();
-        Self::update(conn, &new).await?;
+    fn replace<'a>(writes: &mut Writes<'a>, rows: &[(&'a Self, &'a Self)]) {
+        let new: Vec<&'a Self> = rows.iter().map(|(_, new)| *new).collect();
+        Self::update(writes, &new);
         let (groups, members) = without(rows.iter().map(|(old, new)| (*old, *new)));
         if !groups.is_empty() {
-            Leave { groups, members, _of: PhantomData }.execute(conn).await?;
+            writes.add(Leave { groups, members, _of: PhantomData });
         }
-        join(conn, without(rows.iter().map(|(old, new)| (*new, *old)))).await
+        join(writes, without(rows.iter().map(|(old, new)| (*new, *old))));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }
 

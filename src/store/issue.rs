@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::configuration::IssueKind;
 use crate::domain::issue::Issue;
@@ -332,40 +333,38 @@ fn assignees(issue: &Issue) -> String {
 }
 
 /// One issue, hidden or not.
-pub(super) async fn find(conn: &mut AsyncPgConnection, name: &IssueName) -> Result<Option<Issue>> {
+pub(super) async fn find(mut conn: &AsyncPgConnection, name: &IssueName) -> Result<Option<Issue>> {
     let (project, number) = (name.project.as_str(), name.number);
-    let rows: Vec<Row> = Find { project, number, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { project, number, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(issue))
 }
 
 /// Those of these issues that not everybody may see who may read their project: not locked.
 pub(super) async fn restricted(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     names: &BTreeSet<IssueName>,
 ) -> Result<Vec<Issue>> {
     let projects = names.iter().map(|name| name.project.as_str()).collect();
     let numbers = names.iter().map(|name| name.number).collect();
-    let rows: Vec<Row> = Restricted { projects, numbers, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Restricted { projects, numbers, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(issue).collect())
 }
 
 impl Table for Issue {
     const NAME: &str = "issues";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<IssueName>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<IssueName>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let numbers = keys.iter().map(|key| key.number).collect();
-        let rows: Vec<Row> = Lock { projects, numbers, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { projects, numbers, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(issue).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }

@@ -66,8 +66,8 @@ pub(super) async fn page(
 }
 
 /// How a page would be read.
-pub(super) async fn plan(conn: &mut AsyncPgConnection, asked: &IssueList<'_>) -> Result<String> {
-    let lines: Vec<String> = statement(asked).explained().load(conn).await?;
+pub(super) async fn plan(mut conn: &AsyncPgConnection, asked: &IssueList<'_>) -> Result<String> {
+    let lines: Vec<String> = statement(asked).explained().load(&mut conn).await?;
     Ok(lines.join("\n"))
 }
 

@@ -26,7 +26,7 @@ macro_rules! listed {
                 return Ok($crate::store::Listed { rows: $rows.await?, log: None });
             }
             let begun = $crate::store::listed::begin($conn, $known_head);
-            let (log, rows) = tokio::try_join!(begun, $rows)?;
+            let (log, rows) = tokio::try_join!(biased; begun, $rows)?;
             let log = $crate::store::listed::end($conn, $known_head, log).await?;
             Ok($crate::store::Listed { rows, log })
         };
@@ -56,10 +56,7 @@ pub(super) use {listed, listed_whole};
 
 /// Begins a snapshot for all that follows. With a head that was seen before, looks near it where
 /// the log ends.
-pub(super) async fn begin(
-    conn: &AsyncPgConnection,
-    known: Option<Seq>,
-) -> Result<Option<LogEnd>> {
+pub(super) async fn begin(conn: &AsyncPgConnection, known: Option<Seq>) -> Result<Option<LogEnd>> {
     let begun = async {
         let mut conn = conn;
         Ok(conn.batch_execute("begin isolation level repeatable read read only").await?)
@@ -70,7 +67,7 @@ pub(super) async fn begin(
             None => Ok(None),
         }
     };
-    let ((), log) = tokio::try_join!(begun, looked)?;
+    let ((), log) = tokio::try_join!(biased; begun, looked)?;
     Ok(log)
 }
 

@@ -248,8 +248,8 @@ impl QueryFragment<Pg> for HeadStatement {
 }
 
 /// The end of the log, if it is in the partition of `known` or the next one.
-pub(super) async fn head_near(conn: &mut AsyncPgConnection, known: Seq) -> Result<Seq> {
-    Ok(Seq(HeadStatement(head_sql(known)).get_result(conn).await?))
+pub(super) async fn head_near(mut conn: &AsyncPgConnection, known: Seq) -> Result<Seq> {
+    Ok(Seq(HeadStatement(head_sql(known)).get_result(&mut conn).await?))
 }
 
 prepared!(
@@ -362,9 +362,9 @@ prepared!(
 
 /// Every event after one place, up to and including another; and before them the event of the place
 /// itself, without its body, if the log has it.
-pub(super) async fn tail(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
+pub(super) async fn tail(mut conn: &AsyncPgConnection, after: Seq, to: Seq) -> Result<Vec<LogRow>> {
     let tail = Tail { after: after.0, to: to.0, _of: PhantomData };
-    let rows: Vec<Row> = tail.load(conn).await?;
+    let rows: Vec<Row> = tail.load(&mut conn).await?;
     Ok(rows.into_iter().map(log_row).collect())
 }
 
@@ -374,8 +374,8 @@ prepared!(
 );
 
 /// How many events there are after one place, up to and including another.
-pub(super) async fn count(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<i64> {
-    Ok(Count { after: after.0, to: to.0, _of: PhantomData }.get_result(conn).await?)
+pub(super) async fn count(mut conn: &AsyncPgConnection, after: Seq, to: Seq) -> Result<i64> {
+    Ok(Count { after: after.0, to: to.0, _of: PhantomData }.get_result(&mut conn).await?)
 }
 
 prepared!(
@@ -386,7 +386,7 @@ prepared!(
 /// The first place whose event was recorded at or after a time, found by bisection: times follow
 /// the order of the log but for the length of a batch.
 pub(super) async fn first_at(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     state: LogState,
     at: Timestamp,
 ) -> Result<Seq> {
@@ -394,7 +394,7 @@ pub(super) async fn first_at(
     while low < high {
         let middle = Seq(low.0 + (high.0 - low.0) / 2);
         let found: PgTimestamp =
-            RecordedAt { seq: middle.0, _of: PhantomData }.get_result(conn).await?;
+            RecordedAt { seq: middle.0, _of: PhantomData }.get_result(&mut conn).await?;
         if time::from_sql(found) < at {
             low = middle.next();
         } else {
@@ -407,7 +407,7 @@ pub(super) async fn first_at(
 prepared!(Now() -> Timestamptz, "select potts_now()");
 
 /// The time, by the clock of the database.
-pub(super) async fn now(conn: &mut AsyncPgConnection) -> Result<Timestamp> {
-    let now: PgTimestamp = Now { _of: PhantomData }.get_result(conn).await?;
+pub(super) async fn now(mut conn: &AsyncPgConnection) -> Result<Timestamp> {
+    let now: PgTimestamp = Now { _of: PhantomData }.get_result(&mut conn).await?;
     Ok(time::from_sql(now))
 }

@@ -226,7 +226,7 @@ impl Stretch {
 
 /// A page of the log: what is seen of a stretch, oldest first, and the row of its last place.
 pub(super) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     stretch: Stretch,
     view: &View,
 ) -> Result<Vec<PageRow>> {
@@ -235,24 +235,24 @@ pub(super) async fn page(
         None if filter.takes_all() => {
             let Stretch { after, to, limit } = stretch;
             let whole = WholePage { after: after.0, to: to.0, limit, _of: PhantomData };
-            whole.load(conn).await?
+            whole.load(&mut conn).await?
         }
-        None => FilteredPage::new(stretch, filter).load(conn).await?,
-        Some(limits) => BoundedPage::within(stretch, filter, limits).load(conn).await?,
+        None => FilteredPage::new(stretch, filter).load(&mut conn).await?,
+        Some(limits) => BoundedPage::within(stretch, filter, limits).load(&mut conn).await?,
     };
     Ok(rows.into_iter().map(page_row).collect())
 }
 
 /// What is seen of a stretch, newest first.
 pub(super) async fn newest(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     stretch: Stretch,
     view: &View,
 ) -> Result<Vec<PageRow>> {
     let View { filter, reader } = view;
     let rows: Vec<Row> = match reader.limits() {
-        None => Newest::new(stretch, filter).load(conn).await?,
-        Some(limits) => BoundedNewest::within(stretch, filter, limits).load(conn).await?,
+        None => Newest::new(stretch, filter).load(&mut conn).await?,
+        Some(limits) => BoundedNewest::within(stretch, filter, limits).load(&mut conn).await?,
     };
     Ok(rows.into_iter().map(page_row).collect())
 }

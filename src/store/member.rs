@@ -12,7 +12,8 @@ use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::name::{ActorName, Id, MemberName, Principal, ProjectId};
 use crate::domain::people::{Member, Role};
@@ -115,11 +116,11 @@ fn member(row: Row) -> Member {
 
 /// A member of a project.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &MemberName,
 ) -> Result<Option<Member>> {
     let (project, id) = (name.project.as_str(), name.id.as_str());
-    let rows: Vec<Row> = Find { project, id, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { project, id, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(member))
 }
 
@@ -138,14 +139,14 @@ pub(super) async fn page(
 
 /// As what members these people are known in these projects, by themselves.
 pub(super) async fn known(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     projects: &[&ProjectId],
     people: &BTreeSet<Principal>,
 ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
     let projects = projects.iter().map(|project| project.as_str()).collect();
     let members = people.iter().map(Principal::as_str).collect();
     let known = Known { projects, members, _of: PhantomData };
-    let rows: Vec<(String, String, String)> = known.load(conn).await?;
+    let rows: Vec<(String, String, String)> = known.load(&mut conn).await?;
     let entry = |(project, member, id): (String, String, String)| {
         let name = name(&project, &id);
         ((name.project.clone(), Principal::stored(&member)), name)
@@ -156,26 +157,23 @@ pub(super) async fn known(
 impl Table for Member {
     const NAME: &str = "members";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<MemberName>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<MemberName>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let ids = keys.iter().map(|key| key.id.as_str()).collect();
-        let rows: Vec<Row> = Lock { projects, ids, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { projects, ids, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(member).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }
 

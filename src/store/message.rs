@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::message::{KnownMessage, MessageKey};
 
@@ -37,11 +38,11 @@ write_rows!(
 impl Table for KnownMessage {
     const NAME: &str = "inbound_keys";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<MessageKey>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<MessageKey>) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let keys = keys.iter().map(|key| key.digest.as_slice()).collect();
         let find = Find { projects, keys, _of: PhantomData };
-        let rows: Vec<(String, Vec<u8>, Uuid, PgTimestamp)> = find.load(conn).await?;
+        let rows: Vec<(String, Vec<u8>, Uuid, PgTimestamp)> = find.load(&mut conn).await?;
         let row = |(project, key, uid, expires_at): (String, Vec<u8>, _, _)| {
             let digest = key.try_into().expect("the table's constraint holds the length");
             let key = MessageKey { project: stored::project_id(&project), digest };
@@ -50,13 +51,11 @@ impl Table for KnownMessage {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(_: &mut Writes<'a>, rows: &[&'a Self]) {
         assert!(rows.is_empty(), "a known message never changes");
-        Ok(())
     }
 }

@@ -47,6 +47,7 @@ mod table;
 mod time;
 mod transact;
 mod visible;
+mod writes;
 
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ pub use facts::{Facts, VERSION_MIN, facts};
 pub use hint::{Hinter, Listener};
 pub use horizon::{Archive, EndedPartition, GRACE as HORIZON_GRACE, Horizon, PartitionState};
 pub use issue_list::IssueList;
-use listed::listed;
 pub use listed::Listed;
+use listed::listed;
 pub use log::{Append, LogEnd, LogRow, LogState, NewEvent, NewRequest};
 pub use log_page::{PageRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
@@ -76,6 +77,7 @@ pub use sight::Sight;
 pub use sweep::ROWS_MAX as SWEEP_ROWS_MAX;
 pub use table::Table;
 pub use transact::{Resolve, Resolved, Session, Tx};
+pub use writes::Writes;
 
 use crate::domain::comment::Comment;
 use crate::domain::configuration::Configuration;

@@ -12,7 +12,8 @@ use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::query::Stored::As;
 use super::query::{Columns, Selection, Statement};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::name::{ActorName, ProjectId};
 use crate::domain::project::Project;
@@ -88,9 +89,9 @@ fn project(row: Row) -> Project {
 }
 
 /// The projects of these ids, deleted ones too.
-pub(super) async fn find(conn: &mut AsyncPgConnection, ids: &[&ProjectId]) -> Result<Vec<Project>> {
+pub(super) async fn find(mut conn: &AsyncPgConnection, ids: &[&ProjectId]) -> Result<Vec<Project>> {
     let ids = ids.iter().map(|id| id.as_str()).collect();
-    let rows: Vec<Row> = Find { ids, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { ids, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(project).collect())
 }
 
@@ -106,10 +107,10 @@ pub(super) async fn page(
 
 /// How a page of all projects would be read.
 pub(super) async fn plan(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     selection: &Selection<'_>,
 ) -> Result<String> {
-    let lines: Vec<String> = statement(None, selection).explained().load(conn).await?;
+    let lines: Vec<String> = statement(None, selection).explained().load(&mut conn).await?;
     Ok(lines.join("\n"))
 }
 
@@ -127,20 +128,18 @@ fn statement(among: Option<&[&ProjectId]>, selection: &Selection<'_>) -> Stateme
 impl Table for Project {
     const NAME: &str = "projects";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ProjectId>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<ProjectId>) -> Result<Vec<Self>> {
         let ids = keys.iter().map(ProjectId::as_str).collect();
-        let rows: Vec<Row> = Lock { ids, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { ids, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(project).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 }
 

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
 use super::time;
+use super::writes::Writes;
 use crate::domain::name::{ActorName, ReferenceName, ReferenceParent};
 use crate::domain::reference::{Reference, ReferenceRole, Target};
 
@@ -108,11 +109,11 @@ fn reference(row: Row) -> Reference {
 
 /// One reference.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &ReferenceName,
 ) -> Result<Option<Reference>> {
     let (parent, number) = (name.parent.to_string(), name.number);
-    let rows: Vec<Row> = Find { parent, number, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { parent, number, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(reference))
 }
 
@@ -132,27 +133,24 @@ impl Table for Reference {
     const NAME: &str = "object_references";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<ReferenceName>,
     ) -> Result<Vec<Self>> {
         let parents = keys.iter().map(|key| key.parent.to_string()).collect();
         let numbers = keys.iter().map(|key| key.number).collect();
-        let rows: Vec<Row> = Lock { parents, numbers, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Lock { parents, numbers, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(reference).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }

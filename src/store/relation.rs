@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::name::{ActorName, IssueName, RelationName};
 use crate::domain::relation::{Relation, RelationKind};
@@ -98,7 +99,7 @@ impl Table for Relation {
     const NAME: &str = "relations";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<RelationName>,
     ) -> Result<Vec<Self>> {
         let lock = Lock {
@@ -107,22 +108,19 @@ impl Table for Relation {
             numbers: keys.iter().map(|key| key.number).collect(),
             _of: PhantomData,
         };
-        let rows: Vec<Row> = lock.load(conn).await?;
+        let rows: Vec<Row> = lock.load(&mut conn).await?;
         Ok(rows.into_iter().map(relation).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 
-    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(_: &mut Writes<'a>, rows: &[&'a Self]) {
         assert!(rows.is_empty(), "a relation never changes");
-        Ok(())
     }
 }

@@ -57,7 +57,7 @@ fn sight((project, number, visible_to, assignees, is_there, is_held): Row) -> Si
 }
 
 async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     names: &BTreeSet<IssueName>,
     actor: &ActorName,
 ) -> Result<Vec<Sight>> {
@@ -67,7 +67,7 @@ async fn find(
         actor: actor.as_str(),
         _of: PhantomData,
     };
-    let rows: Vec<Row> = find.load(conn).await?;
+    let rows: Vec<Row> = find.load(&mut conn).await?;
     Ok(rows.into_iter().map(sight).collect())
 }
 

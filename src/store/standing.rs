@@ -53,11 +53,11 @@ fn standing((name, active, person, admin, groups, projects, roles): Row) -> Stan
 
 /// The standing of these people, of those that exist.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     people: &[&Principal],
 ) -> Result<Vec<Standing>> {
     let names = people.iter().map(|who| who.as_str()).collect();
-    let rows: Vec<Row> = Find { names, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { names, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(standing).collect())
 }
 

@@ -13,12 +13,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connect::{Connector, Purpose};
-use super::error::{Fault, Result};
+use super::error::Result;
 use super::log::{self, Append};
 use super::log_page::{self, Stretch};
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
+use super::writes::Writes;
 use super::{
     action, asks, configuration, definition, group, issue, lock_order, member, project, standing,
     time,
@@ -33,9 +34,11 @@ use crate::domain::name::{ActionName, IssueName, MemberName, Principal, ProjectI
 use crate::domain::people::{Nesting, Standing};
 use crate::domain::project::Project;
 use crate::domain::reader::View;
-use crate::domain::working_set::{Changes, Noun, Rows};
+use crate::domain::working_set::Rows;
 
 prepared!(Now() -> Timestamptz, "select potts_now()");
+
+prepared!(OrderLock(key: i64 => BigInt) -> (), "select pg_advisory_xact_lock({key})");
 
 prepared!(
     Versions(projects: Vec<&'a str> => Array<Text>, kinds: Vec<&'a str> => Array<Text>)
@@ -97,60 +100,47 @@ impl Session {
         Ok(())
     }
 
-    /// Begins a transaction and looks up what is needed before anything is locked.
-    pub async fn begin(&mut self, resolve: &Resolve<'_>) -> Result<(Tx<'_>, Resolved)> {
+    /// Opens a transaction, which [`Tx::begin`] begins.
+    pub async fn open(&mut self) -> Result<Tx<'_>> {
         self.connect().await?;
-        let mut tx = Tx { session: self, ended: false };
-        let resolved = resolve_in(tx.conn(), resolve).await?;
-        Ok((tx, resolved))
+        Ok(Tx { session: self, ended: false })
     }
 
     /// Waits until every commit under way has ended one way or the other, then looks up which of
     /// these calls were acknowledged.
     pub async fn settle(&mut self, calls: &[(&str, Uuid)]) -> Result<Vec<KnownRequest>> {
-        self.connect().await?;
-        let mut tx = Tx { session: self, ended: false };
-        tx.conn().batch_execute("begin").await?;
+        let tx = self.open().await?;
+        begin(tx.conn()).await?;
         // A backend inside its commit holds the order lock to the end.
-        lock_order(tx.conn()).await?;
+        let mut lock = tx.writes();
+        lock.add(OrderLock { key: lock_order::ORDER_LOCK, _of: PhantomData });
+        lock.send().await?;
         let known = request::find(tx.conn(), calls).await?;
         tx.roll_back().await?;
         Ok(known)
     }
 }
 
-/// Sends everything at once: the reads wait for nothing but the begin before them.
-async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Result<Resolved> {
-    let conn = &*conn;
-    let begin = async {
-        let mut conn = conn;
-        conn.batch_execute("begin").await.map_err(Fault::from)
-    };
-    let now = async {
-        let mut conn = conn;
-        let now: PgTimestamp = Now { _of: PhantomData }.get_result(&mut conn).await?;
-        Ok(time::from_sql(now))
-    };
-    let known = async {
-        match resolve.calls.as_slice() {
-            [] => Ok(Vec::new()),
-            calls => request::find(conn, calls).await,
-        }
-    };
-    let versions = async {
-        if resolve.definitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut conn = conn;
-        let projects = resolve.definitions.iter().map(DefinitionKey::project_id).collect();
-        let kinds = resolve.definitions.iter().map(|key| key.kind.as_str()).collect();
-        let versions = Versions { projects, kinds, _of: PhantomData };
-        let rows = versions.load(&mut conn).await?;
-        Ok(rows.into_iter().filter_map(definition::version).collect())
-    };
-    let found = asks::find(conn, &resolve.asks);
-    let ((), now, known, versions, found) = tokio::try_join!(begin, now, known, versions, found)?;
-    Ok(Resolved { now, known, versions, found })
+async fn begin(mut conn: &AsyncPgConnection) -> Result<()> {
+    Ok(conn.batch_execute("begin").await?)
+}
+
+async fn now(mut conn: &AsyncPgConnection) -> Result<Timestamp> {
+    let now: PgTimestamp = Now { _of: PhantomData }.get_result(&mut conn).await?;
+    Ok(time::from_sql(now))
+}
+
+async fn versions(
+    mut conn: &AsyncPgConnection,
+    definitions: &[DefinitionKey],
+) -> Result<Vec<DefinitionVersion>> {
+    if definitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let projects = definitions.iter().map(DefinitionKey::project_id).collect();
+    let kinds = definitions.iter().map(|key| key.kind.as_str()).collect();
+    let rows = Versions { projects, kinds, _of: PhantomData }.load(&mut conn).await?;
+    Ok(rows.into_iter().filter_map(definition::version).collect())
 }
 
 /// An open transaction.
@@ -169,70 +159,74 @@ impl Drop for Tx<'_> {
 }
 
 impl Tx<'_> {
-    fn conn(&mut self) -> &mut AsyncPgConnection {
-        &mut self.session.conn.as_mut().expect("a transaction has a connection").0
+    fn conn(&self) -> &AsyncPgConnection {
+        &self.session.conn.as_ref().expect("a transaction has a connection").0
+    }
+
+    /// Begins, and looks up what is needed before anything is locked. All is sent at once, and
+    /// whatever is asked next may be sent behind it.
+    pub async fn begin(&self, resolve: &Resolve<'_>) -> Result<Resolved> {
+        let conn = self.conn();
+        let ((), now, known, versions, found) = tokio::try_join!(
+            biased;
+            begin(conn),
+            now(conn),
+            request::find(conn, &resolve.calls),
+            versions(conn, &resolve.definitions),
+            asks::find(conn, &resolve.asks),
+        )?;
+        Ok(Resolved { now, known, versions, found })
     }
 
     /// Looks up what cannot be named: not locked.
-    pub async fn find(&mut self, asks: &Asks) -> Result<Found> {
+    pub async fn find(&self, asks: &Asks) -> Result<Found> {
         asks::find(self.conn(), asks).await
     }
 
     /// Locks and loads the rows of these keys.
-    pub async fn lock<N: Table>(&mut self, keys: &BTreeSet<N::Key>) -> Result<Rows<N>> {
+    pub async fn lock<N: Table>(&self, keys: &BTreeSet<N::Key>) -> Result<Rows<N>> {
         if keys.is_empty() {
             return Ok(Rows::default());
         }
         Ok(Rows::load(keys, N::lock(self.conn(), keys).await?))
     }
 
-    /// Writes what has changed: one statement for rows that are gone, one for changed ones, one for
-    /// new ones.
-    pub async fn write<N: Table + Noun>(&mut self, rows: &Rows<N>) -> Result<()> {
-        let Changes { new, changed, gone } = rows.changes();
-        if !gone.is_empty() {
-            N::delete(self.conn(), &gone).await?;
-        }
-        if !changed.is_empty() {
-            N::replace(self.conn(), &changed).await?;
-        }
-        if !new.is_empty() {
-            N::insert(self.conn(), &new).await?;
-        }
-        Ok(())
+    /// What is to be written, which [`Tx::append`] sends.
+    pub fn writes(&self) -> Writes<'_> {
+        Writes::new(self.conn())
     }
 
     /// The id of an event, if the log still has it.
-    pub async fn event_id(&mut self, seq: Seq) -> Result<Option<Uuid>> {
+    pub async fn event_id(&self, seq: Seq) -> Result<Option<Uuid>> {
         let stretch = Stretch::one(seq);
         let rows = log_page::page(self.conn(), stretch, &View::of_everything()).await?;
         Ok(rows.into_iter().next().map(|row| row.event_id))
     }
 
     /// The projects of these ids, as definitions: not locked.
-    pub async fn projects(&mut self, ids: &[&ProjectId]) -> Result<Vec<Project>> {
+    pub async fn projects(&self, ids: &[&ProjectId]) -> Result<Vec<Project>> {
         project::find(self.conn(), ids).await
     }
 
     /// All configuration of a project, with all revisions: not locked.
-    pub async fn configurations(&mut self, project: &ProjectId) -> Result<Vec<Configuration>> {
+    pub async fn configurations(&self, project: &ProjectId) -> Result<Vec<Configuration>> {
         configuration::all(self.conn(), project).await
     }
 
     /// Which open issues use a piece of configuration: not locked.
-    pub async fn usage(&mut self, of: &UsageOf) -> Result<Usage> {
+    pub async fn usage(&self, of: &UsageOf) -> Result<Usage> {
         configuration::usage(self.conn(), of).await
     }
 
     /// The names of actions that are asked for: not locked, but their issues are.
-    pub async fn find_actions(&mut self, asks: &ActionAsks) -> Result<BTreeSet<ActionName>> {
+    pub async fn find_actions(&self, asks: &ActionAsks) -> Result<BTreeSet<ActionName>> {
         action::find_asked(self.conn(), asks).await
     }
 
     /// Up to `take` ready actions that somebody may claim, locked, the first ones first. What
     /// others have locked is passed over.
     pub async fn draw_actions(
-        &mut self,
+        &self,
         draw: &Draw,
         standing: &Standing,
         take: usize,
@@ -241,18 +235,18 @@ impl Tx<'_> {
     }
 
     /// The standing of these people, of those that exist: not locked.
-    pub async fn standings(&mut self, people: &[&Principal]) -> Result<Vec<Standing>> {
+    pub async fn standings(&self, people: &[&Principal]) -> Result<Vec<Standing>> {
         standing::find(self.conn(), people).await
     }
 
     /// Which groups are in which: not locked.
-    pub async fn nesting(&mut self) -> Result<Nesting> {
+    pub async fn nesting(&self) -> Result<Nesting> {
         group::nesting(self.conn()).await
     }
 
     /// As what members these people are known in these projects, by themselves: not locked.
     pub async fn memberships(
-        &mut self,
+        &self,
         projects: &[&ProjectId],
         people: &BTreeSet<Principal>,
     ) -> Result<BTreeMap<(ProjectId, Principal), MemberName>> {
@@ -260,44 +254,35 @@ impl Tx<'_> {
     }
 
     /// Those of these issues that not everybody may see who may read their project: not locked.
-    pub async fn restricted_issues(&mut self, names: &BTreeSet<IssueName>) -> Result<Vec<Issue>> {
+    pub async fn restricted_issues(&self, names: &BTreeSet<IssueName>) -> Result<Vec<Issue>> {
         issue::restricted(self.conn(), names).await
     }
 
-    /// Takes the order lock and appends to the log, and answers the head before it.
+    /// Writes, takes the order lock, appends to the log, and answers the head before it.
     ///
-    /// Two statements, because under READ COMMITTED only one that begins after the lock is held
-    /// sees what its last holder appended; both are sent at once, which saves a round trip under
-    /// the lock. The lock is never a prepared statement: it could not be sent before it is
-    /// prepared, and the append would overtake it.
-    pub async fn append(&mut self, append: &Append<'_>) -> Result<Seq> {
-        let conn = &*self.conn();
-        let lock = async { lock_order(conn).await };
-        let append = async { log::append(conn, append).await };
-        let (locked, head) = tokio::join!(lock, append);
-        // Behind a lock that was not got the append fails too, and says nothing of why.
-        locked?;
-        head
+    /// All is sent at once, which saves round trips under the lock. The append is a statement of
+    /// its own, because under READ COMMITTED only one that begins after the lock is held sees what
+    /// its last holder appended.
+    pub async fn append(&self, mut writes: Writes<'_>, append: &Append<'_>) -> Result<Seq> {
+        writes.add(OrderLock { key: lock_order::ORDER_LOCK, _of: PhantomData });
+        let append = log::append(self.conn(), append);
+        let ((), head) = tokio::try_join!(biased; writes.send(), append)?;
+        Ok(head)
     }
 
     /// Commits. A failure means that nobody knows whether it did.
     pub async fn commit(mut self) -> Result<()> {
-        self.conn().batch_execute("commit").await?;
+        let mut conn = self.conn();
+        conn.batch_execute("commit").await?;
         self.ended = true;
         Ok(())
     }
 
     /// Gives everything up.
     pub async fn roll_back(mut self) -> Result<()> {
-        self.conn().batch_execute("rollback").await?;
+        let mut conn = self.conn();
+        conn.batch_execute("rollback").await?;
         self.ended = true;
         Ok(())
     }
-}
-
-/// Takes the order lock, as a simple query.
-async fn lock_order(mut conn: &AsyncPgConnection) -> Result<()> {
-    let lock = format!("select pg_advisory_xact_lock({})", lock_order::ORDER_LOCK);
-    conn.batch_execute(&lock).await?;
-    Ok(())
 }

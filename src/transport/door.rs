@@ -149,8 +149,11 @@ mod tests {
     #[test]
     fn the_end_of_an_empty_log_has_a_cursor() {
         let epoch = uuid::Uuid::max();
-        let state =
-            crate::store::LogState { epoch, oldest: crate::domain::event::Seq(1), head: Default::default() };
+        let state = crate::store::LogState {
+            epoch,
+            oldest: crate::domain::event::Seq(1),
+            head: Default::default(),
+        };
 
         let cursor = end_cursor(&LogEnd { state, event_id: None });
 

@@ -201,7 +201,8 @@ async fn an_append_locks_few_of_two_hundred_partitions() {
     };
 
     for known_head in [Seq(0), Seq(50_000)] {
-        let (mut tx, resolved) = session.begin(&Resolve::default()).await.unwrap();
+        let tx = session.open().await.unwrap();
+        let resolved = tx.begin(&Resolve::default()).await.unwrap();
         let append = Append {
             known_head,
             now: resolved.now,
@@ -209,7 +210,7 @@ async fn an_append_locks_few_of_two_hundred_partitions() {
             events: std::slice::from_ref(&event),
             requests: &[],
         };
-        let head = tx.append(&append).await.unwrap();
+        let head = tx.append(tx.writes(), &append).await.unwrap();
         let locks = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                      where a.application_name = 'potts lane' and a.datname = current_database()
                      and l.locktype = 'relation'";
@@ -300,10 +301,11 @@ async fn one_at_a_time_appends() {
     let database = TestDatabase::new().await;
     let mut session = store(&database).session();
     store(&database).keep_partitions(Seq(0)).await.unwrap();
-    let (mut tx, resolved) = session.begin(&Resolve::default()).await.unwrap();
+    let tx = session.open().await.unwrap();
+    let resolved = tx.begin(&Resolve::default()).await.unwrap();
     let nothing =
         Append { known_head: Seq(0), now: resolved.now, used: &[], events: &[], requests: &[] };
-    tx.append(&nothing).await.unwrap();
+    tx.append(tx.writes(), &nothing).await.unwrap();
 
     let other = database.sql().await;
     let free = "select pg_try_advisory_lock($1)";

@@ -67,7 +67,7 @@ fn split(names: &BTreeSet<IssueName>) -> (Vec<&str>, Vec<i64>) {
 
 /// The actions that are asked for, but for those to be drawn.
 pub(in crate::store) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     asks: &ActionAsks,
 ) -> Result<BTreeSet<ActionName>> {
     let ActionAsks { dependents_of, unfinished_of, all_of, holders_of, draws: _ } = asks;
@@ -78,23 +78,23 @@ pub(in crate::store) async fn find(
         let issues = names.clone().map(|name| name.issue.number).collect();
         let numbers = names.map(|name| name.number).collect();
         let dependents = Dependents { projects, issues, numbers, _of: PhantomData };
-        found.extend(dependents.load::<Row>(conn).await?);
+        found.extend(dependents.load::<Row>(&mut conn).await?);
     }
     if !unfinished_of.is_empty() {
         let (projects, issues) = split(unfinished_of);
         let unfinished = Unfinished { projects, issues, _of: PhantomData };
-        found.extend(unfinished.load::<Row>(conn).await?);
+        found.extend(unfinished.load::<Row>(&mut conn).await?);
     }
     if !all_of.is_empty() {
         let (projects, issues) = split(all_of);
-        found.extend(All { projects, issues, _of: PhantomData }.load::<Row>(conn).await?);
+        found.extend(All { projects, issues, _of: PhantomData }.load::<Row>(&mut conn).await?);
     }
     if !holders_of.is_empty() {
         let projects = holders_of.iter().map(|(issue, _)| issue.project.as_str()).collect();
         let issues = holders_of.iter().map(|(issue, _)| issue.number).collect();
         let keys = holders_of.iter().map(|(_, key)| key.as_str()).collect();
         let holders = Holders { projects, issues, keys, _of: PhantomData };
-        found.extend(holders.load::<Row>(conn).await?);
+        found.extend(holders.load::<Row>(&mut conn).await?);
     }
     Ok(found.into_iter().map(name).collect())
 }

@@ -15,6 +15,7 @@ use crate::store::error::Result;
 use crate::store::prepared::{prepared, write_rows};
 use crate::store::table::Table;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 type SqlRow = (
     SqlUuid,
@@ -83,14 +84,14 @@ fn result(attempt: &Attempt) -> Option<String> {
 
 /// The attempts at an action that have ended, after a number, in order.
 pub(in crate::store) async fn page(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     action: &ActionName,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Attempt>> {
     let (project, issue) = (action.issue.project.as_str(), action.issue.number);
     let page = Page { project, issue, number: action.number, after, limit, _of: PhantomData };
-    let rows: Vec<Row> = page.load(conn).await?;
+    let rows: Vec<Row> = page.load(&mut conn).await?;
     let attempt = |row: Row| {
         let (action_uid, number, actor, claimed_at, started_at, ended_at, step, outcome, e, r) =
             row;
@@ -113,21 +114,16 @@ pub(in crate::store) async fn page(
 impl Table for Attempt {
     const NAME: &str = "attempts";
 
-    async fn lock(
-        _: &mut AsyncPgConnection,
-        keys: &BTreeSet<(ActionName, i64)>,
-    ) -> Result<Vec<Self>> {
+    async fn lock(_: &AsyncPgConnection, keys: &BTreeSet<(ActionName, i64)>) -> Result<Vec<Self>> {
         assert!(keys.is_empty(), "no rule looks at what was tried before");
         Ok(Vec::new())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(_: &mut Writes<'a>, rows: &[&'a Self]) {
         assert!(rows.is_empty(), "what was tried never changes");
-        Ok(())
     }
 }

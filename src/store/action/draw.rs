@@ -58,13 +58,13 @@ pub(super) fn next<'a>(draw: &'a Draw, standing: &'a Standing, take: usize) -> N
 /// Up to `take` ready actions that somebody may claim, locked, in the order in which they are to be
 /// claimed.
 pub(in crate::store) async fn draw(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     draw: &Draw,
     standing: &Standing,
     take: usize,
 ) -> Result<Vec<Action>> {
     let next = next(draw, standing, take);
-    let rows: Vec<(String, i64, i64)> = next.load(conn).await?;
+    let rows: Vec<(String, i64, i64)> = next.load(&mut conn).await?;
     let names: Vec<ActionName> = rows.into_iter().map(asks::name).collect();
     if names.is_empty() {
         return Ok(Vec::new());

@@ -13,8 +13,8 @@ use crate::domain::action::{Action, Gate, GateOn, Satisfy};
 use crate::domain::name::{ActionName, IssueName, ProjectId};
 use crate::store::error::Result;
 use crate::store::prepared::prepared;
-use crate::store::table::assert_written;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 prepared!(
     Find(ids: &'a [Uuid] => Array<SqlUuid>)
@@ -76,11 +76,11 @@ fn gate(project: &ProjectId, row: Row) -> Gate {
 
 /// The gates of these actions, in order; `project_of` says of which project an action is.
 pub(super) async fn read(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     uids: &[Uuid],
     project_of: impl Fn(Uuid) -> Option<ProjectId>,
 ) -> Result<Vec<(Uuid, Gate)>> {
-    let rows: Vec<Row> = Find { ids: uids, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Find { ids: uids, _of: PhantomData }.load(&mut conn).await?;
     let read = |row: Row| Some((row.0, gate(&project_of(row.0)?, row)));
     Ok(rows.into_iter().filter_map(read).collect())
 }
@@ -90,7 +90,7 @@ fn ordinal(n: usize) -> i16 {
 }
 
 /// Inserts the gates of new actions.
-pub(super) async fn insert(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Result<()> {
+pub(super) fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Action]) {
     let mut all = Insert {
         ids: Vec::new(),
         ordinals: Vec::new(),
@@ -126,16 +126,12 @@ pub(super) async fn insert(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Re
         all.unsatisfiable.push(gate.unsatisfiable);
     }
     if !all.ids.is_empty() {
-        all.execute(conn).await?;
+        writes.add(all);
     }
-    Ok(())
 }
 
 /// Updates the gates that have been settled.
-pub(super) async fn update(
-    conn: &mut AsyncPgConnection,
-    rows: &[(&Action, &Action)],
-) -> Result<()> {
+pub(super) fn update<'a>(writes: &mut Writes<'a>, rows: &[(&'a Action, &'a Action)]) {
     let changed: Vec<(Uuid, usize, &Gate)> = rows
         .iter()
         .flat_map(|(old, new)| {
@@ -144,7 +140,7 @@ pub(super) async fn update(
         })
         .collect();
     if changed.is_empty() {
-        return Ok(());
+        return;
     }
     let update = Update {
         ids: changed.iter().map(|(uid, _, _)| *uid).collect(),
@@ -153,6 +149,5 @@ pub(super) async fn update(
         unsatisfiable: changed.iter().map(|(_, _, gate)| gate.unsatisfiable).collect(),
         _of: PhantomData,
     };
-    assert_written(update.execute(conn).await?, changed.len());
-    Ok(())
+    writes.exactly(changed.len(), update);
 }

@@ -141,8 +141,8 @@ fn statement(asked: &ActionList<'_>) -> Statement<(Text, BigInt, BigInt)> {
     page.done()
 }
 
-async fn page(conn: &mut AsyncPgConnection, asked: &ActionList<'_>) -> Result<Vec<Action>> {
-    let rows: Vec<(String, i64, i64)> = statement(asked).load(conn).await?;
+async fn page(mut conn: &AsyncPgConnection, asked: &ActionList<'_>) -> Result<Vec<Action>> {
+    let rows: Vec<(String, i64, i64)> = statement(asked).load(&mut conn).await?;
     let names: Vec<ActionName> = rows.into_iter().map(name).collect();
     let found = find(conn, &names.iter().cloned().collect()).await?;
     let mut found: BTreeMap<ActionName, Action> =

@@ -28,22 +28,27 @@ use row::{Locked, Row};
 
 use super::error::Result;
 use super::table::Table;
+use super::writes::Writes;
 use crate::domain::action::{Action, Gate, Place};
 use crate::domain::name::{ActionName, ProjectId};
 
 /// The actions of these rows, with places and gates.
-async fn whole(conn: &mut AsyncPgConnection, rows: Vec<Row>, locked: bool) -> Result<Vec<Action>> {
+async fn whole(conn: &AsyncPgConnection, rows: Vec<Row>, locked: bool) -> Result<Vec<Action>> {
     let uids: Vec<Uuid> = rows.iter().map(|row| row::identity(row).1).collect();
     if uids.is_empty() {
         return Ok(Vec::new());
     }
     let live = rows.iter().filter(|row| row::ended(row).is_none());
     let live: Vec<Uuid> = live.map(|row| row::identity(row).1).collect();
-    let mut places = place::read(conn, &live, locked).await?;
     let projects: BTreeMap<Uuid, ProjectId> =
         rows.iter().map(row::identity).map(|(name, uid)| (uid, name.issue.project)).collect();
+    let (mut places, found) = tokio::try_join!(
+        biased;
+        place::read(conn, &live, locked),
+        gate::read(conn, &uids, |uid| projects.get(&uid).cloned()),
+    )?;
     let mut gates: BTreeMap<Uuid, Vec<Gate>> = BTreeMap::new();
-    for (uid, gate) in gate::read(conn, &uids, |uid| projects.get(&uid).cloned()).await? {
+    for (uid, gate) in found {
         gates.entry(uid).or_default().push(gate);
     }
     let whole = |row: Row| {
@@ -60,7 +65,7 @@ async fn whole(conn: &mut AsyncPgConnection, rows: Vec<Row>, locked: bool) -> Re
 /// Actions by name, of those that exist, in the order of their names: not locked. To be called
 /// within a snapshot, else one that moves meanwhile lies nowhere.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     names: &BTreeSet<ActionName>,
 ) -> Result<Vec<Action>> {
     let rows = row::read(conn, names.iter(), Locked::No).await?;
@@ -70,35 +75,34 @@ pub(super) async fn find(
 impl Table for Action {
     const NAME: &str = "actions";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<ActionName>) -> Result<Vec<Self>> {
+    async fn lock(conn: &AsyncPgConnection, keys: &BTreeSet<ActionName>) -> Result<Vec<Self>> {
         let rows = row::read(conn, keys.iter(), Locked::Wait).await?;
         whole(conn, rows, true).await
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        row::insert(conn, rows).await?;
-        gate::insert(conn, rows).await?;
-        place::take_keys(conn, rows.iter().copied()).await?;
-        place::enter(conn, rows.iter().copied()).await
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        row::insert(writes, rows);
+        gate::insert(writes, rows);
+        place::take_keys(writes, rows.iter().copied());
+        place::enter(writes, rows.iter().copied());
     }
 
-    async fn replace(conn: &mut AsyncPgConnection, rows: &[(&Self, &Self)]) -> Result<()> {
+    fn replace<'a>(writes: &mut Writes<'a>, rows: &[(&'a Self, &'a Self)]) {
         // A sign of life leaves the version, and the row.
-        let own: Vec<&Action> = rows
+        let own: Vec<&'a Action> = rows
             .iter()
             .filter(|(old, new)| old.version != new.version)
             .map(|(_, new)| *new)
             .collect();
         if !own.is_empty() {
-            row::update(conn, &own).await?;
+            row::update(writes, &own);
         }
-        gate::update(conn, rows).await?;
-        place::exchange_keys(conn, rows).await?;
-        place::exchange(conn, rows).await
+        gate::update(writes, rows);
+        place::exchange_keys(writes, rows);
+        place::exchange(writes, rows);
     }
 
-    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(_: &mut Writes<'a>, rows: &[&'a Self]) {
         assert!(rows.is_empty(), "an action is replaced: what it was says where it lay");
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::action::{Action, Blocked, EndedState, Lease, Line, Place, Rea
 use crate::domain::name::{ActorName, Principal};
 use crate::store::error::Result;
 use crate::store::prepared::prepared;
-use crate::store::table::assert_written;
+use crate::store::writes::Writes;
 use crate::store::{stored, time};
 
 // The row of `actions` is locked, so nobody else moves these, but claims: they take ready rows.
@@ -264,14 +264,13 @@ fn lease((own, work): LeaseRow) -> (Uuid, Place) {
 
 /// Where these live actions lie. Rows of lines are locked too: a claim takes them first.
 pub(super) async fn read(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     uids: &[Uuid],
     locked: bool,
 ) -> Result<BTreeMap<Uuid, Place>> {
     if uids.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let conn = &*conn;
     let of = PhantomData;
     let waits = async {
         let mut conn = conn;
@@ -288,7 +287,7 @@ pub(super) async fn read(
         let mut conn = conn;
         Ok(Leases { ids: uids, _of: of }.load(&mut conn).await?)
     };
-    let all: Result<(Vec<_>, Vec<_>, Vec<_>)> = tokio::try_join!(waits, readies, leases);
+    let all: Result<(Vec<_>, Vec<_>, Vec<_>)> = tokio::try_join!(biased; waits, readies, leases);
     let (waits, readies, leases) = all?;
     let places = waits.into_iter().map(wait).chain(readies.into_iter().map(ready));
     Ok(places.chain(leases.into_iter().map(lease)).collect())
@@ -333,38 +332,33 @@ impl<'a> Moves<'a> {
         self.enter(new);
     }
 
-    async fn carry_out(self, conn: &mut AsyncPgConnection) -> Result<()> {
+    fn write(self, writes: &mut Writes<'a>) {
         let [waits, readies, leases] = self.left;
         let of = PhantomData;
         if !waits.is_empty() {
-            let left = waits.len();
-            assert_written(LeaveWaits { ids: waits, _of: of }.execute(conn).await?, left);
+            writes.exactly(waits.len(), LeaveWaits { ids: waits, _of: of });
         }
         if !readies.is_empty() {
-            let left = readies.len();
-            assert_written(LeaveReady { ids: readies, _of: of }.execute(conn).await?, left);
+            writes.exactly(readies.len(), LeaveReady { ids: readies, _of: of });
         }
         if !leases.is_empty() {
-            let left = leases.len();
-            assert_written(LeaveLeases { ids: leases, _of: of }.execute(conn).await?, left);
+            writes.exactly(leases.len(), LeaveLeases { ids: leases, _of: of });
         }
-        wait_again(conn, &self.waits, &self.changed_waits).await?;
+        wait_again(writes, &self.waits, &self.changed_waits);
         if !self.changed_leases.is_empty() {
             let changed = ChangeLeases::of(&self.changed_leases);
-            assert_written(changed.execute(conn).await?, self.changed_leases.len());
+            writes.exactly(self.changed_leases.len(), changed);
         }
         if !self.leases.is_empty() {
-            EnterLeases::of(&self.leases).execute(conn).await?;
+            writes.add(EnterLeases::of(&self.leases));
         }
-        if self.readies.is_empty() { Ok(()) } else { enter_lines(conn, &self.readies).await }
+        if !self.readies.is_empty() {
+            enter_lines(writes, &self.readies);
+        }
     }
 }
 
-async fn wait_again(
-    conn: &mut AsyncPgConnection,
-    new: &[(Uuid, &Wait)],
-    changed: &[(Uuid, &Wait)],
-) -> Result<()> {
+fn wait_again<'a>(writes: &mut Writes<'a>, new: &[(Uuid, &'a Wait)], changed: &[(Uuid, &'a Wait)]) {
     if !changed.is_empty() {
         let change = ChangeWaits {
             ids: changed.iter().map(|(uid, _)| *uid).collect(),
@@ -373,7 +367,7 @@ async fn wait_again(
             due_ats: changed.iter().map(|(_, wait)| wait.due_at.map(time::to_sql)).collect(),
             _of: PhantomData,
         };
-        assert_written(change.execute(conn).await?, changed.len());
+        writes.exactly(changed.len(), change);
     }
     if !new.is_empty() {
         let enter = EnterWaits {
@@ -383,12 +377,11 @@ async fn wait_again(
             due_ats: new.iter().map(|(_, wait)| wait.due_at.map(time::to_sql)).collect(),
             _of: PhantomData,
         };
-        enter.execute(conn).await?;
+        writes.add(enter);
     }
-    Ok(())
 }
 
-async fn enter_lines(conn: &mut AsyncPgConnection, rows: &[(&Action, &Ready)]) -> Result<()> {
+fn enter_lines<'a>(writes: &mut Writes<'a>, rows: &[(&'a Action, &'a Ready)]) {
     let lines: BTreeMap<(&str, Vec<u8>), &Line> =
         rows.iter().map(|(action, ready)| (line_key(action, ready), &ready.line)).collect();
     let make = MakeLines {
@@ -402,7 +395,7 @@ async fn enter_lines(conn: &mut AsyncPgConnection, rows: &[(&Action, &Ready)]) -
         levels: lines.values().map(|line| line.level).collect(),
         _of: PhantomData,
     };
-    make.execute(conn).await?;
+    writes.add(make);
     let keys = || rows.iter().map(|(action, ready)| line_key(action, ready));
     let enter = EnterReady {
         ids: rows.iter().map(|(action, _)| action.uid).collect(),
@@ -413,8 +406,7 @@ async fn enter_lines(conn: &mut AsyncPgConnection, rows: &[(&Action, &Ready)]) -
         expires_ats: rows.iter().map(|(_, ready)| ready.expires_at.map(time::to_sql)).collect(),
         _of: PhantomData,
     };
-    assert_written(enter.execute(conn).await?, rows.len());
-    Ok(())
+    writes.exactly(rows.len(), enter);
 }
 
 fn line_key<'a>(action: &'a Action, ready: &Ready) -> (&'a str, Vec<u8>) {
@@ -422,34 +414,25 @@ fn line_key<'a>(action: &'a Action, ready: &Ready) -> (&'a str, Vec<u8>) {
 }
 
 /// Puts new actions where they belong.
-pub(super) async fn enter<'a>(
-    conn: &mut AsyncPgConnection,
-    rows: impl Iterator<Item = &'a Action>,
-) -> Result<()> {
+pub(super) fn enter<'a>(writes: &mut Writes<'a>, rows: impl Iterator<Item = &'a Action>) {
     let mut moves = Moves::default();
     rows.for_each(|action| moves.enter(action));
-    moves.carry_out(conn).await
+    moves.write(writes);
 }
 
 /// Moves actions to where they belong.
-pub(super) async fn exchange(
-    conn: &mut AsyncPgConnection,
-    rows: &[(&Action, &Action)],
-) -> Result<()> {
+pub(super) fn exchange<'a>(writes: &mut Writes<'a>, rows: &[(&'a Action, &'a Action)]) {
     let mut moves = Moves::default();
     rows.iter().for_each(|(old, new)| moves.exchange(old, new));
-    moves.carry_out(conn).await
+    moves.write(writes);
 }
 
 /// Takes the keys of actions that have one and have not ended.
-pub(super) async fn take_keys<'a>(
-    conn: &mut AsyncPgConnection,
-    rows: impl Iterator<Item = &'a Action>,
-) -> Result<()> {
+pub(super) fn take_keys<'a>(writes: &mut Writes<'a>, rows: impl Iterator<Item = &'a Action>) {
     let takes = |row: &&Action| !row.unique_key.is_empty() && row.is_unfinished();
     let rows: Vec<&Action> = rows.filter(takes).collect();
     if rows.is_empty() {
-        return Ok(());
+        return;
     }
     let take = TakeKeys {
         projects: rows.iter().map(|row| row.name.issue.project.as_str()).collect(),
@@ -458,19 +441,15 @@ pub(super) async fn take_keys<'a>(
         numbers: rows.iter().map(|row| row.name.number).collect(),
         _of: PhantomData,
     };
-    take.execute(conn).await?;
-    Ok(())
+    writes.add(take);
 }
 
 /// Frees the keys of those that have ended, takes those of the repeated.
-pub(super) async fn exchange_keys(
-    conn: &mut AsyncPgConnection,
-    rows: &[(&Action, &Action)],
-) -> Result<()> {
+pub(super) fn exchange_keys<'a>(writes: &mut Writes<'a>, rows: &[(&'a Action, &'a Action)]) {
     let freed = |(old, new): &&(&Action, &Action)| {
         !old.unique_key.is_empty() && old.is_unfinished() && !new.is_unfinished()
     };
-    let rows_freed: Vec<&Action> = rows.iter().filter(freed).map(|(old, _)| *old).collect();
+    let rows_freed: Vec<&'a Action> = rows.iter().filter(freed).map(|(old, _)| *old).collect();
     if !rows_freed.is_empty() {
         let free = FreeKeys {
             projects: rows_freed.iter().map(|row| row.name.issue.project.as_str()).collect(),
@@ -478,8 +457,8 @@ pub(super) async fn exchange_keys(
             keys: rows_freed.iter().map(|row| row.unique_key.as_str()).collect(),
             _of: PhantomData,
         };
-        assert_written(free.execute(conn).await?, rows_freed.len());
+        writes.exactly(rows_freed.len(), free);
     }
     let repeated = rows.iter().filter(|(old, _)| !old.is_unfinished()).map(|(_, new)| *new);
-    take_keys(conn, repeated).await
+    take_keys(writes, repeated);
 }

@@ -35,7 +35,7 @@ prepared!(
 
 /// An action and its attempts that have ended, after a number.
 async fn tried(
-    conn: &mut AsyncPgConnection,
+    conn: &AsyncPgConnection,
     name: &ActionName,
     after: i64,
     limit: i64,

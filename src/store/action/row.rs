@@ -15,7 +15,7 @@ use crate::domain::name::{ActionName, ActorName, IssueName, Principal};
 use crate::domain::value::Fields;
 use crate::store::error::Result;
 use crate::store::prepared::{prepared, write_rows};
-use crate::store::table::assert_written;
+use crate::store::writes::Writes;
 use crate::store::{stored, time};
 
 type SqlRow = (SqlOwn, SqlWork);
@@ -349,7 +349,7 @@ pub(super) enum Locked {
 
 /// Reads the rows of these names.
 pub(super) async fn read<'a>(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     names: impl Iterator<Item = &'a ActionName> + Clone,
     locked: Locked,
 ) -> Result<Vec<Row>> {
@@ -357,20 +357,22 @@ pub(super) async fn read<'a>(
     let issues = names.clone().map(|name| name.issue.number).collect();
     let numbers = names.map(|name| name.number).collect();
     Ok(match locked {
-        Locked::Wait => Lock { projects, issues, numbers, _of: PhantomData }.load(conn).await?,
-        Locked::Skip => LockFree { projects, issues, numbers, _of: PhantomData }.load(conn).await?,
-        Locked::No => Find { projects, issues, numbers, _of: PhantomData }.load(conn).await?,
+        Locked::Wait => {
+            Lock { projects, issues, numbers, _of: PhantomData }.load(&mut conn).await?
+        }
+        Locked::Skip => {
+            LockFree { projects, issues, numbers, _of: PhantomData }.load(&mut conn).await?
+        }
+        Locked::No => Find { projects, issues, numbers, _of: PhantomData }.load(&mut conn).await?,
     })
 }
 
 /// Inserts new rows.
-pub(super) async fn insert(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Result<()> {
-    Insert::of(rows).execute(conn).await?;
-    Ok(())
+pub(super) fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Action]) {
+    writes.add(Insert::of(rows));
 }
 
 /// Updates rows that are locked.
-pub(super) async fn update(conn: &mut AsyncPgConnection, rows: &[&Action]) -> Result<()> {
-    assert_written(Update::of(rows).execute(conn).await?, rows.len());
-    Ok(())
+pub(super) fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Action]) {
+    writes.exactly(rows.len(), Update::of(rows));
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
 use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::configuration::{Configuration, Usage, UsageOf};
 use crate::domain::name::{
@@ -169,33 +170,34 @@ fn configuration(row: Row) -> Configuration {
 
 /// All configuration of a project, with all revisions.
 pub(super) async fn all(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     project: &ProjectId,
 ) -> Result<Vec<Configuration>> {
-    let rows: Vec<Row> = All { project: project.as_str(), _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> =
+        All { project: project.as_str(), _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(configuration).collect())
 }
 
 /// The newest revision of a piece of configuration, also of a deleted one.
 pub(super) async fn newest(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &ConfigurationName,
 ) -> Result<Option<Configuration>> {
     let (project, kind) = (name.project.as_str(), name.kind.collection());
     let newest = Newest { project, kind, id: name.id.as_str(), _of: PhantomData };
-    let rows: Vec<Row> = newest.load(conn).await?;
+    let rows: Vec<Row> = newest.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(configuration))
 }
 
 /// One revision of a piece of configuration; the last one of a deleted one says so.
 pub(super) async fn revision(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &ConfigurationName,
     revision: i64,
 ) -> Result<Option<Configuration>> {
     let (project, kind) = (name.project.as_str(), name.kind.collection());
     let find = Revision { project, kind, id: name.id.as_str(), revision, _of: PhantomData };
-    let rows: Vec<Row> = find.load(conn).await?;
+    let rows: Vec<Row> = find.load(&mut conn).await?;
     Ok(rows.into_iter().next().map(configuration))
 }
 
@@ -208,24 +210,25 @@ pub(super) async fn page(
     limit: i64,
 ) -> Result<Vec<Configuration>> {
     let (project, kind) = (project.as_str(), kind.collection());
-    let rows: Vec<Row> = Page { project, kind, after, limit, _of: PhantomData }.load(&mut conn).await?;
+    let rows: Vec<Row> =
+        Page { project, kind, after, limit, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(configuration).collect())
 }
 
 /// Which open issues use a piece of configuration.
-pub(super) async fn usage(conn: &mut AsyncPgConnection, of: &UsageOf) -> Result<Usage> {
+pub(super) async fn usage(mut conn: &AsyncPgConnection, of: &UsageOf) -> Result<Usage> {
     let (project, id) = (of.name.project.as_str(), of.name.id.as_str());
     match of.name.kind {
         ConfigurationKind::IssueType => {
             let of_type = OfType { project, issue_type: id, _of: PhantomData };
-            let open: i64 = of_type.get_result(conn).await?;
+            let open: i64 = of_type.get_result(&mut conn).await?;
             Ok(Usage { open, ..Usage::default() })
         }
         ConfigurationKind::Workflow => {
             let statuses: Vec<&str> = of.statuses.iter().map(String::as_str).collect();
             let in_statuses =
                 InStatuses { project, workflow: id, statuses: statuses.clone(), _of: PhantomData };
-            let counts: Vec<(String, i64)> = in_statuses.load(conn).await?;
+            let counts: Vec<(String, i64)> = in_statuses.load(&mut conn).await?;
             let mut usage = Usage {
                 open: counts.iter().map(|(_, count)| count).sum(),
                 by_status: counts.into_iter().collect(),
@@ -234,7 +237,7 @@ pub(super) async fn usage(conn: &mut AsyncPgConnection, of: &UsageOf) -> Result<
             if usage.open > 0 && of.issues_max > 0 {
                 let limit = of.issues_max;
                 let issues = IssuesIn { project, workflow: id, statuses, limit, _of: PhantomData };
-                let numbers: Vec<i64> = issues.load(conn).await?;
+                let numbers: Vec<i64> = issues.load(&mut conn).await?;
                 let project = &of.name.project;
                 let name = |number| IssueName { project: project.clone(), number };
                 usage.issues = numbers.into_iter().map(name).collect();
@@ -250,7 +253,7 @@ impl Table for Configuration {
     const NAME: &str = "configurations";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<(ConfigurationName, i64)>,
     ) -> Result<Vec<Self>> {
         let lock = Lock {
@@ -260,19 +263,17 @@ impl Table for Configuration {
             revisions: keys.iter().map(|(_, revision)| *revision).collect(),
             _of: PhantomData,
         };
-        let rows: Vec<Row> = lock.load(conn).await?;
+        let rows: Vec<Row> = lock.load(&mut conn).await?;
         Ok(rows.into_iter().map(configuration).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
     /// # Panics
     /// Always: a revision never changes.
-    async fn update(_: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(_: &mut Writes<'a>, rows: &[&'a Self]) {
         assert!(rows.is_empty(), "a revision never changes");
-        Ok(())
     }
 }

@@ -16,8 +16,9 @@ use crate::domain::event::Seq;
 use crate::domain::name::ConsumerName;
 use crate::store::error::Result;
 use crate::store::prepared::{prepared, write_rows};
-use crate::store::table::{Table, assert_written};
+use crate::store::table::Table;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 type SqlRow = (
     (Text, Text, SmallInt, BigInt),
@@ -162,41 +163,38 @@ fn written_times(times: &BTreeMap<Seq, Timestamp>) -> String {
 
 /// All buckets of a consumer: not locked.
 pub(super) async fn of_consumer(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     name: &ConsumerName,
 ) -> Result<Vec<Bucket>> {
     let (project, consumer) = (name.project.as_str(), name.id.as_str());
-    let rows: Vec<Row> = OfConsumer { project, consumer, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = OfConsumer { project, consumer, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(bucket).collect())
 }
 
 impl Table for Bucket {
     const NAME: &str = "consumer_buckets";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<BucketKey>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<BucketKey>) -> Result<Vec<Self>> {
         let lock = Lock {
             projects: keys.iter().map(|key| key.consumer.project.as_str()).collect(),
             consumers: keys.iter().map(|key| key.consumer.id.as_str()).collect(),
             buckets: keys.iter().map(|key| key.number).collect(),
             _of: PhantomData,
         };
-        let rows: Vec<Row> = lock.load(conn).await?;
+        let rows: Vec<Row> = lock.load(&mut conn).await?;
         Ok(rows.into_iter().map(bucket).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::store::error::Result;
 use crate::store::prepared::prepared;
 use crate::store::table::Table;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 prepared!(
     Load(projects: Vec<&'a str> => Array<Text>, consumers: Vec<&'a str> => Array<Text>)
@@ -51,33 +52,29 @@ prepared!(
 /// One member, by the name of the consumer.
 type Member<'a> = (&'a ConsumerName, Uuid, Timestamp);
 
-async fn put(conn: &mut AsyncPgConnection, members: &[Member<'_>]) -> Result<()> {
+fn put<'a>(writes: &mut Writes<'a>, members: &[Member<'a>]) {
     if members.is_empty() {
-        return Ok(());
+        return;
     }
-    let put = Put {
+    writes.add(Put {
         projects: members.iter().map(|(name, ..)| name.project.as_str()).collect(),
         consumers: members.iter().map(|(name, ..)| name.id.as_str()).collect(),
         members: members.iter().map(|(_, member, _)| *member).collect(),
         seen_untils: members.iter().map(|(.., at)| time::to_sql(*at)).collect(),
         _of: PhantomData,
-    };
-    put.execute(conn).await?;
-    Ok(())
+    });
 }
 
-async fn remove(conn: &mut AsyncPgConnection, members: &[Member<'_>]) -> Result<()> {
+fn remove<'a>(writes: &mut Writes<'a>, members: &[Member<'a>]) {
     if members.is_empty() {
-        return Ok(());
+        return;
     }
-    let remove = Remove {
+    writes.add(Remove {
         projects: members.iter().map(|(name, ..)| name.project.as_str()).collect(),
         consumers: members.iter().map(|(name, ..)| name.id.as_str()).collect(),
         members: members.iter().map(|(_, member, _)| *member).collect(),
         _of: PhantomData,
-    };
-    remove.execute(conn).await?;
-    Ok(())
+    });
 }
 
 /// The members of some crews that another one of the same consumer does not have so.
@@ -93,13 +90,13 @@ impl Table for Crew {
     const NAME: &str = "consumer_members";
 
     async fn lock(
-        conn: &mut AsyncPgConnection,
+        mut conn: &AsyncPgConnection,
         keys: &BTreeSet<ConsumerName>,
     ) -> Result<Vec<Self>> {
         let projects = keys.iter().map(|key| key.project.as_str()).collect();
         let consumers = keys.iter().map(|key| key.id.as_str()).collect();
         let load = Load { projects, consumers, _of: PhantomData };
-        let rows: Vec<(String, String, Uuid, PgTimestamp)> = load.load(conn).await?;
+        let rows: Vec<(String, String, Uuid, PgTimestamp)> = load.load(&mut conn).await?;
         let mut crews: BTreeMap<ConsumerName, Crew> = BTreeMap::new();
         for (project, consumer, member, seen_until) in rows {
             let consumer = super::name(&project, &consumer);
@@ -111,12 +108,12 @@ impl Table for Crew {
         Ok(crews.into_values().collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
         let all: Vec<_> = rows.iter().flat_map(|crew| members(crew, None)).collect();
-        put(conn, &all).await
+        put(writes, &all);
     }
 
-    async fn replace(conn: &mut AsyncPgConnection, rows: &[(&Self, &Self)]) -> Result<()> {
+    fn replace<'a>(writes: &mut Writes<'a>, rows: &[(&'a Self, &'a Self)]) {
         let is_gone = |(old, new): &(&Crew, &Crew), member: &Uuid| {
             old.members.contains_key(member) && !new.members.contains_key(member)
         };
@@ -125,18 +122,18 @@ impl Table for Crew {
             let left = members(row.0, None).filter(|(_, member, _)| is_gone(row, member));
             gone.extend(left);
         }
-        remove(conn, &gone).await?;
+        remove(writes, &gone);
         let all: Vec<_> = rows.iter().flat_map(|(old, new)| members(new, Some(old))).collect();
-        put(conn, &all).await
+        put(writes, &all);
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
         let all: Vec<_> = rows.iter().flat_map(|crew| members(crew, None)).collect();
-        put(conn, &all).await
+        put(writes, &all);
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
         let all: Vec<_> = rows.iter().flat_map(|crew| members(crew, None)).collect();
-        remove(conn, &all).await
+        remove(writes, &all);
     }
 }

@@ -101,8 +101,8 @@ pub struct BehindMax {
 
 /// The oldest event that a consumer still needs, of those that hold the log; none if none does.
 /// What lies before it may be forgotten.
-pub(in crate::store) async fn needed(conn: &mut AsyncPgConnection) -> Result<Option<Seq>> {
-    let needed = Needed { _of: PhantomData }.get_result::<Option<i64>>(conn).await?;
+pub(in crate::store) async fn needed(mut conn: &AsyncPgConnection) -> Result<Option<Seq>> {
+    let needed = Needed { _of: PhantomData }.get_result::<Option<i64>>(&mut conn).await?;
     Ok(needed.map(Seq))
 }
 

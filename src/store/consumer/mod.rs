@@ -27,7 +27,8 @@ pub(super) use retry::sweep as sweep_retries;
 
 use super::error::Result;
 use super::prepared::{prepared, write_rows};
-use super::table::{Table, assert_written};
+use super::table::Table;
+use super::writes::Writes;
 use super::{stored, time};
 use crate::domain::consumer::{Consumer, ConsumerState, KeyedBy};
 use crate::domain::name::{ActorName, ConsumerName, Id};
@@ -139,11 +140,11 @@ fn consumer(row: Row) -> Consumer {
 
 /// The consumers of these names, of those that there are: not locked.
 pub(super) async fn find(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     names: impl Iterator<Item = &ConsumerName>,
 ) -> Result<Vec<Consumer>> {
     let (projects, ids) = names.map(|name| (name.project.as_str(), name.id.as_str())).collect();
-    let rows: Vec<Row> = Load { projects, ids, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = Load { projects, ids, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(consumer).collect())
 }
 
@@ -165,25 +166,19 @@ fn millis(span: Duration) -> i64 {
 impl Table for Consumer {
     const NAME: &str = "consumers";
 
-    async fn lock(
-        conn: &mut AsyncPgConnection,
-        keys: &BTreeSet<ConsumerName>,
-    ) -> Result<Vec<Self>> {
+    async fn lock(conn: &AsyncPgConnection, keys: &BTreeSet<ConsumerName>) -> Result<Vec<Self>> {
         find(conn, keys.iter()).await
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }

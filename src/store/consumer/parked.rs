@@ -18,8 +18,9 @@ use crate::domain::filter::Facts;
 use crate::store::Store;
 use crate::store::error::Result;
 use crate::store::prepared::{prepared, write_rows};
-use crate::store::table::{Table, assert_written};
+use crate::store::table::Table;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 type SqlRow = (SqlUuid, BigInt, SmallInt, Text, Integer, Text, Timestamptz);
 type Row = (Uuid, i64, i16, String, i32, String, PgTimestamp);
@@ -138,9 +139,9 @@ fn parked_row((row, event): (Row, EventRow)) -> ParkedRow {
 }
 
 /// Forgets what was parked long ago, or for consumers that are no more.
-pub(in crate::store) async fn sweep(conn: &mut AsyncPgConnection, limit: i64) -> Result<usize> {
-    let old = SweepOld { limit, _of: PhantomData }.execute(conn).await?;
-    Ok(old + SweepLost { limit, _of: PhantomData }.execute(conn).await?)
+pub(in crate::store) async fn sweep(mut conn: &AsyncPgConnection, limit: i64) -> Result<usize> {
+    let old = SweepOld { limit, _of: PhantomData }.execute(&mut conn).await?;
+    Ok(old + SweepLost { limit, _of: PhantomData }.execute(&mut conn).await?)
 }
 
 impl Store {
@@ -163,24 +164,21 @@ impl Store {
 impl Table for Parked {
     const NAME: &str = "parked_events";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<(Uuid, Seq)>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<(Uuid, Seq)>) -> Result<Vec<Self>> {
         let (consumers, seqs) = keys.iter().map(|(consumer, seq)| (*consumer, seq.0)).collect();
-        let rows: Vec<Row> = Load { consumers, seqs, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Load { consumers, seqs, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(parked).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }

@@ -12,8 +12,9 @@ use crate::domain::consumer::Retry;
 use crate::domain::event::Seq;
 use crate::store::error::Result;
 use crate::store::prepared::{prepared, write_rows};
-use crate::store::table::{Table, assert_written};
+use crate::store::table::Table;
 use crate::store::time;
+use crate::store::writes::Writes;
 
 type SqlRow = (SqlUuid, BigInt, SmallInt, Text, Integer, Timestamptz, Text);
 type Row = (Uuid, i64, i16, String, i32, PgTimestamp, String);
@@ -86,40 +87,37 @@ fn retry((run, seq, bucket, key, attempts, next_at, reason): Row) -> Retry {
 
 /// What waits in a bucket, in order: not locked. A bucket bounds how much that is.
 pub(super) async fn of_bucket(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     run: Uuid,
     bucket: i16,
 ) -> Result<Vec<Retry>> {
-    let rows: Vec<Row> = OfBucket { run, bucket, _of: PhantomData }.load(conn).await?;
+    let rows: Vec<Row> = OfBucket { run, bucket, _of: PhantomData }.load(&mut conn).await?;
     Ok(rows.into_iter().map(retry).collect())
 }
 
 /// Forgets what waited before consumers were reset or deleted.
-pub(in crate::store) async fn sweep(conn: &mut AsyncPgConnection, limit: i64) -> Result<usize> {
-    Ok(Sweep { limit, _of: PhantomData }.execute(conn).await?)
+pub(in crate::store) async fn sweep(mut conn: &AsyncPgConnection, limit: i64) -> Result<usize> {
+    Ok(Sweep { limit, _of: PhantomData }.execute(&mut conn).await?)
 }
 
 impl Table for Retry {
     const NAME: &str = "consumer_retries";
 
-    async fn lock(conn: &mut AsyncPgConnection, keys: &BTreeSet<(Uuid, Seq)>) -> Result<Vec<Self>> {
+    async fn lock(mut conn: &AsyncPgConnection, keys: &BTreeSet<(Uuid, Seq)>) -> Result<Vec<Self>> {
         let (runs, seqs) = keys.iter().map(|(run, seq)| (*run, seq.0)).collect();
-        let rows: Vec<Row> = Load { runs, seqs, _of: PhantomData }.load(conn).await?;
+        let rows: Vec<Row> = Load { runs, seqs, _of: PhantomData }.load(&mut conn).await?;
         Ok(rows.into_iter().map(retry).collect())
     }
 
-    async fn insert(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        Insert::of(rows).execute(conn).await?;
-        Ok(())
+    fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.add(Insert::of(rows));
     }
 
-    async fn update(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Update::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Update::of(rows));
     }
 
-    async fn delete(conn: &mut AsyncPgConnection, rows: &[&Self]) -> Result<()> {
-        assert_written(Delete::of(rows).execute(conn).await?, rows.len());
-        Ok(())
+    fn delete<'a>(writes: &mut Writes<'a>, rows: &[&'a Self]) {
+        writes.exactly(rows.len(), Delete::of(rows));
     }
 }

@@ -11,6 +11,7 @@ mod draw;
 mod issues;
 mod json;
 mod known;
+mod lock;
 mod log;
 mod machine;
 mod model;

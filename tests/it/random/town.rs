@@ -123,7 +123,11 @@ pub fn issue_type(id: &str, visible_to: &[&str]) -> IssueType {
 
 impl Town {
     pub async fn start() -> Town {
-        let town = Town { app: TestApp::start().await, known: Arc::default() };
+        Town::on(TestApp::start().await).await
+    }
+
+    pub async fn on(app: TestApp) -> Town {
+        let town = Town { app, known: Arc::default() };
         town.app.project("abc").await;
         for (id, kind, role) in CALLERS {
             let actor = Actor { kind: kind.into(), admin: id == "ann", ..Default::default() };

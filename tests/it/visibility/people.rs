@@ -78,7 +78,8 @@ pub async fn append(
     let connections = Connections { read: 1, stream: 1 };
     let connector = Connector::new(&app.database.url).unwrap();
     let mut session = Store::new(connector, connections).session();
-    let (mut tx, resolved) = session.begin(&Resolve::default()).await.unwrap();
+    let tx = session.open().await.unwrap();
+    let resolved = tx.begin(&Resolve::default()).await.unwrap();
     let said = |text: &str| {
         let value = Value { kind: Some(Kind::StringValue(text.to_owned())) };
         Some(Struct { fields: [("status".to_owned(), value)].into() })
@@ -115,6 +116,6 @@ pub async fn append(
         events: std::slice::from_ref(&event),
         requests: &[],
     };
-    tx.append(&append).await.unwrap();
+    tx.append(tx.writes(), &append).await.unwrap();
     tx.commit().await.unwrap();
 }
