@@ -16,6 +16,7 @@ use super::connect::{Connector, Purpose};
 use super::error::{Fault, Result};
 use super::log::{self, Append};
 use super::log_page::{self, Stretch};
+use super::pipelined::heard;
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
@@ -149,7 +150,8 @@ async fn resolve_in(conn: &mut AsyncPgConnection, resolve: &Resolve<'_>) -> Resu
         Ok(rows.into_iter().filter_map(definition::version).collect())
     };
     let found = asks::find(conn, &resolve.asks);
-    let ((), now, known, versions, found) = tokio::try_join!(begin, now, known, versions, found)?;
+    let ((), now, known, versions, found) =
+        tokio::try_join!(heard(begin), heard(now), heard(known), heard(versions), found)?;
     Ok(Resolved { now, known, versions, found })
 }
 
@@ -274,10 +276,8 @@ impl Tx<'_> {
         let conn = &*self.conn();
         let lock = async { lock_order(conn).await };
         let append = async { log::append(conn, append).await };
-        let (locked, head) = tokio::join!(lock, append);
-        // Behind a lock that was not got the append fails too, and says nothing of why.
-        locked?;
-        head
+        let ((), head) = tokio::try_join!(lock, heard(append))?;
+        Ok(head)
     }
 
     /// Commits. A failure means that nobody knows whether it did.
