@@ -10,6 +10,7 @@ use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::error::Result;
+use super::pipelined::heard;
 use super::prepared::prepared;
 use super::stored;
 use crate::domain::asks::{Asks, BELOW_MAX, DedupKey, Found};
@@ -113,13 +114,13 @@ pub(super) async fn find(conn: &AsyncPgConnection, asks: &Asks) -> Result<Found>
     let Asks { parents_of, below, holders_of, rivals_of, blockers_of, targets_of, links } = asks;
     let (parents, below, holders, rivals, blockers, targets, links) = tokio::try_join!(
         biased;
-        parents(conn, parents_of),
-        all_below(conn, below),
-        holders(conn, holders_of),
-        rivals(conn, rivals_of),
-        blockers(conn, blockers_of),
-        targets(conn, targets_of),
-        linking(conn, links),
+        heard(parents(conn, parents_of)),
+        heard(all_below(conn, below)),
+        heard(holders(conn, holders_of)),
+        heard(rivals(conn, rivals_of)),
+        heard(blockers(conn, blockers_of)),
+        heard(targets(conn, targets_of)),
+        heard(linking(conn, links)),
     )?;
     let blocking = blockers.iter().map(|relation| relation.issue.clone());
     let counters = targets.iter().map(|issue| CounterKey::of(issue, Counted::Relations)).collect();

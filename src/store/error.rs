@@ -104,10 +104,7 @@ fn unknown(error: SqlError) -> Fault {
         Fault::Unwritable(error)
     } else if says(&["events_"]) && says(&["does not exist"]) {
         Fault::NoPartition(error)
-    } else if says(&["canceling statement", "deadlock detected", "lock timeout"])
-        // A pipelined statement behind one that failed, and was heard of first.
-        || says(&["current transaction is aborted"])
-    {
+    } else if says(&["canceling statement", "deadlock detected", "lock timeout"]) {
         Fault::Again(error)
     } else {
         Fault::Bug(error)

@@ -4,6 +4,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 
 use super::error::Result;
 use super::log::{self, LogEnd};
+use super::pipelined::heard;
 use crate::domain::event::Seq;
 
 /// A page of a list, and where the log ended when it was read.
@@ -26,7 +27,7 @@ macro_rules! listed {
                 return Ok($crate::store::Listed { rows: $rows.await?, log: None });
             }
             let begun = $crate::store::listed::begin($conn, $known_head);
-            let (log, rows) = tokio::try_join!(biased; begun, $rows)?;
+            let (log, rows) = tokio::try_join!(biased; begun, $crate::store::pipelined::heard($rows))?;
             let log = $crate::store::listed::end($conn, $known_head, log).await?;
             Ok($crate::store::Listed { rows, log })
         };
@@ -67,7 +68,7 @@ pub(super) async fn begin(conn: &AsyncPgConnection, known: Option<Seq>) -> Resul
             None => Ok(None),
         }
     };
-    let ((), log) = tokio::try_join!(biased; begun, looked)?;
+    let ((), log) = tokio::try_join!(biased; heard(begun), heard(looked))?;
     Ok(log)
 }
 

@@ -31,6 +31,7 @@ mod message;
 pub mod migrate;
 mod partition;
 mod people;
+mod pipelined;
 mod pool;
 mod prepared;
 mod project;

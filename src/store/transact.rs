@@ -16,6 +16,7 @@ use super::connect::{Connector, Purpose};
 use super::error::Result;
 use super::log::{self, Append};
 use super::log_page::{self, Stretch};
+use super::pipelined::heard;
 use super::prepared::prepared;
 use super::request::{self, KnownRequest};
 use super::table::Table;
@@ -169,10 +170,10 @@ impl Tx<'_> {
         let conn = self.conn();
         let ((), now, known, versions, found) = tokio::try_join!(
             biased;
-            begin(conn),
-            now(conn),
-            request::find(conn, &resolve.calls),
-            versions(conn, &resolve.definitions),
+            heard(begin(conn)),
+            heard(now(conn)),
+            heard(request::find(conn, &resolve.calls)),
+            heard(versions(conn, &resolve.definitions)),
             asks::find(conn, &resolve.asks),
         )?;
         Ok(Resolved { now, known, versions, found })
@@ -183,12 +184,13 @@ impl Tx<'_> {
         asks::find(self.conn(), asks).await
     }
 
-    /// Locks and loads the rows of these keys.
+    /// Locks and loads the rows of these keys. May be sent together with others, and behind
+    /// [`Tx::begin`].
     pub async fn lock<N: Table>(&self, keys: &BTreeSet<N::Key>) -> Result<Rows<N>> {
         if keys.is_empty() {
             return Ok(Rows::default());
         }
-        Ok(Rows::load(keys, N::lock(self.conn(), keys).await?))
+        Ok(Rows::load(keys, heard(N::lock(self.conn(), keys)).await?))
     }
 
     /// What is to be written, which [`Tx::append`] sends.
@@ -266,7 +268,7 @@ impl Tx<'_> {
     pub async fn append(&self, mut writes: Writes<'_>, append: &Append<'_>) -> Result<Seq> {
         writes.add(OrderLock { key: lock_order::ORDER_LOCK, _of: PhantomData });
         let append = log::append(self.conn(), append);
-        let ((), head) = tokio::try_join!(biased; writes.send(), append)?;
+        let ((), head) = tokio::try_join!(biased; writes.send(), heard(append))?;
         Ok(head)
     }
 

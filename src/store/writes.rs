@@ -1,10 +1,7 @@
 //! What a batch writes: statements that are sent one behind the other, and answered together.
 //!
-//! Nothing is awaited between them, so all of them cost one round trip. They reach the server in
-//! the order in which they were added, those too that it does not know yet: while one is being
-//! prepared it holds the connection's cache of statements, and all behind it queue there. A simple
-//! query asks no cache and would overtake them: so none is ever sent beside prepared ones but
-//! before the first.
+//! Nothing is awaited between them, so all of them cost one round trip; [`super::pipelined`] says
+//! why they keep their order.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -82,7 +79,7 @@ impl<'a> Writes<'a> {
     }
 
     /// Sends all of them. Of several errors it answers the first: behind a statement that failed
-    /// all others fail, and say nothing of why. (`try_join!` is to be `biased` for both reasons.)
+    /// all others fail, and say nothing of why.
     pub(super) async fn send(self) -> Result<()> {
         let mut statements: Vec<_> = self.statements.into_iter().map(|sent| (sent, None)).collect();
         // Always from the first to the last, so that none is begun before those in front of it.

@@ -63,8 +63,9 @@ impl ActorService for Actors {
             Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
         let page = FilteredPage::asked(&self.door, list, &ACTOR_FIELDS, sent)?;
         let (deadline, selection) = (caller.deadline, page.selection());
-        let reading = self.door.store.actors(&selection, page.known_head(), deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(self.door.store.actors(&selection, page.known_head(), deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: actors, next_page_token, cursor } =
             page.filled(listed, people::encode_actor);
         Ok(Response::new(proto::ListActorsResponse { actors, next_page_token, cursor }))
@@ -151,8 +152,9 @@ impl ActorService for Actors {
             Sent { page_size, page_token: &page_token, filter: &filter, order_by: &order_by };
         let page = FilteredPage::asked(&self.door, list, &GROUP_FIELDS, sent)?;
         let (deadline, selection) = (caller.deadline, page.selection());
-        let reading = self.door.store.groups(&selection, page.known_head(), deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(self.door.store.groups(&selection, page.known_head(), deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: groups, next_page_token, cursor } =
             page.filled(listed, people::encode_group);
         Ok(Response::new(proto::ListGroupsResponse { groups, next_page_token, cursor }))
@@ -209,8 +211,9 @@ impl ActorService for Actors {
         owner.filter(|owner| owner.deleted_at.is_none()).ok_or_else(|| not_found(&actor))?;
         let (deadline, store) = (caller.deadline, &self.door.store);
         let after = page.after.unwrap_or_else(Uuid::nil);
-        let reading = store.credentials(&actor, after, page.limit, page.known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(store.credentials(&actor, after, page.limit, page.known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: credentials, next_page_token, cursor } =
             page.filled(listed, |row| row.name.uid, |row| people::encode_credential(&row));
         Ok(Response::new(proto::ListCredentialsResponse { credentials, next_page_token, cursor }))

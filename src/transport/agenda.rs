@@ -52,7 +52,7 @@ impl Issues {
             true => None,
             false => {
                 let who = Principal::from(actor.clone());
-                deadline.read(Box::pin(store.standing(&who, deadline.0))).await?
+                deadline.read(|| Box::pin(store.standing(&who, deadline.0))).await?
             }
         };
         // Who may not ask for it is not told whether there is such an actor.
@@ -68,8 +68,8 @@ impl Issues {
             projects: &projects,
             size,
         };
-        let reading = store.agenda(&query, self.door.hub.head().seq, deadline.0);
-        let (agenda, log) = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(store.agenda(&query, self.door.hub.head().seq, deadline.0));
+        let (agenda, log) = deadline.read(reading).await?;
         Ok(response(&actor, agenda, log.as_ref().map(end_cursor).unwrap_or_default()))
     }
 }

@@ -118,7 +118,7 @@ impl Issues {
 
     async fn stored_comment(&self, caller: &Caller, name: &CommentName) -> Result<Comment> {
         let deadline = caller.deadline;
-        let found = deadline.read(Box::pin(self.door.store.comment(name, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(self.door.store.comment(name, deadline.0))).await?;
         found.ok_or_else(|| not_found(name))
     }
 
@@ -156,8 +156,9 @@ impl Issues {
         self.live(&caller, parent.issue()).await?;
         let (deadline, after) = (caller.deadline, page.after.unwrap_or(0));
         let store = &self.door.store;
-        let reading = store.comments(&parent, after, page.limit, page.known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(store.comments(&parent, after, page.limit, page.known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: comments, next_page_token, cursor } =
             page.filled(listed, |row| row.name.number, |row| encode(&row));
         Ok(Response::new(proto::ListCommentsResponse { comments, next_page_token, cursor }))

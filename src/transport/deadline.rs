@@ -5,20 +5,21 @@
 //! deadline. Hence work ends a little earlier than the caller asks.
 
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::HeaderMap;
 
 use super::status::of_read;
 use crate::domain::error::{Error, Result};
-use crate::store;
+use crate::store::{self, Fault};
 
 /// For a caller that names none.
 const DEFAULT: Duration = Duration::from_secs(30);
@@ -30,6 +31,12 @@ const MARGIN_SHARE: u32 = 10;
 const MARGIN_MIN: Duration = Duration::from_millis(3);
 /// More is not needed on any network.
 const MARGIN_MAX: Duration = Duration::from_millis(50);
+
+/// A read whose connection is lost is tried again for so long, on another one: a shorter absence of
+/// the database is a restart that callers need not know of, as it is for the ledger.
+const LOST_MAX: Duration = Duration::from_secs(2);
+/// Waits before a read is tried again: each is twice the one before, up to the longest.
+const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
 /// Until when an answer is of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +51,31 @@ impl Deadline {
         Deadline(now + given.saturating_sub(margin))
     }
 
-    /// Reads from the store until then. What reads is boxed, as it holds some 30 KiB.
-    pub async fn read<T>(
-        self,
-        reading: Pin<Box<impl Future<Output = store::Result<T>>>>,
-    ) -> Result<T> {
-        match timeout_at(self.0, reading).await {
-            Ok(read) => read.map_err(of_read),
-            Err(_) => Err(Error::DeadlinePassed),
+    /// Reads from the store until then. A read changes nothing, so one whose connection is lost is
+    /// begun anew: the pool has given up all its connections by then. What reads is boxed, as it
+    /// holds some 30 KiB.
+    pub async fn read<T, R>(self, reading: impl Fn() -> Pin<Box<R>>) -> Result<T>
+    where
+        R: Future<Output = store::Result<T>>,
+    {
+        let until = self.0.min(Instant::now() + LOST_MAX);
+        let (mut wait, wait_max) = AGAIN_AFTER;
+        let mut lost = None;
+        loop {
+            let fault = match timeout_at(self.0, reading()).await {
+                Ok(Ok(read)) => return Ok(read),
+                Ok(Err(fault @ Fault::Lost(_))) => fault,
+                Ok(Err(fault)) => return Err(of_read(fault)),
+                Err(_) => return Err(lost.map_or(Error::DeadlinePassed, of_read)),
+            };
+            let pause = jittered(wait);
+            if Instant::now() + pause >= until {
+                return Err(of_read(fault));
+            }
+            tracing::debug!(%fault, "a read has lost its connection, trying again");
+            lost = Some(fault);
+            sleep(pause).await;
+            wait = (wait * 2).min(wait_max);
         }
     }
 
@@ -59,6 +83,12 @@ impl Deadline {
     pub async fn wait<T>(self, waiting: impl Future<Output = Result<T>>) -> Result<T> {
         timeout_at(self.0, waiting).await.unwrap_or(Err(Error::DeadlinePassed))
     }
+}
+
+/// Half to one and a half times a wait: what was lost together is not tried again together.
+fn jittered(wait: Duration) -> Duration {
+    let drawn = u32::try_from(RandomState::new().hash_one(()) % 1_001).unwrap_or(500);
+    wait / 2 + wait * drawn / 1_000
 }
 
 /// Reads `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Timeout").
@@ -118,10 +148,13 @@ impl http_body::Body for TimedBody {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
     use tonic::codegen::http::HeaderValue;
 
     use super::*;
+    use crate::domain::error::Reason;
 
     fn given(text: &str) -> Duration {
         let now = Instant::now();
@@ -160,15 +193,95 @@ mod tests {
         assert_eq!(given("1m"), Duration::ZERO);
     }
 
+    /// Reads until so long from now: `lost` attempts lose their connection, the next one answers.
+    /// Answers what is told, after how many attempts, and how long it took.
+    async fn read_when_lost(within: Duration, lost: usize) -> (Result<u8>, usize, Duration) {
+        let (attempts, began) = (Cell::new(0), Instant::now());
+        let reading = || {
+            attempts.set(attempts.get() + 1);
+            let answer = match attempts.get() > lost {
+                true => Ok(7),
+                false => Err(Fault::Lost(anyhow::anyhow!("cut"))),
+            };
+            Box::pin(async { answer })
+        };
+        let read = Deadline(began + within).read(reading).await;
+        (read, attempts.get(), began.elapsed())
+    }
+
+    fn is_away(error: &Error) -> bool {
+        error.reason() == Reason::DatabaseUnavailable
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_not_read_in_time_is_told_so() {
         let deadline = Deadline(Instant::now() + Duration::from_secs(1));
 
-        let never = deadline.read(Box::pin(std::future::pending::<store::Result<()>>())).await;
-        let read = deadline.read(Box::pin(async { Ok(7) })).await;
+        let never = || Box::pin(std::future::pending::<store::Result<()>>());
+        let never = deadline.read(never).await;
+        let read = deadline.read(|| Box::pin(async { Ok(7) })).await;
 
         assert!(matches!(never, Err(Error::DeadlinePassed)));
         assert_eq!(read.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_loses_its_connection_is_tried_again() {
+        let (read, attempts, took) = read_when_lost(DEFAULT, 6).await;
+
+        assert_eq!((read.unwrap(), attempts), (7, 7));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_stays_away_is_told_after_a_while() {
+        let (read, attempts, took) = read_when_lost(DEFAULT, usize::MAX).await;
+
+        assert!(is_away(&read.unwrap_err()));
+        assert!((10..40).contains(&attempts), "{attempts}");
+        assert!(took <= LOST_MAX, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_read_is_tried_again_past_its_deadline() {
+        let within = Duration::from_millis(100);
+
+        let (read, attempts, took) = read_when_lost(within, usize::MAX).await;
+
+        assert!(is_away(&read.unwrap_err()), "that it was lost says more than that it is late");
+        assert!(attempts > 1 && took <= within, "{attempts} attempts, {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_hangs_after_it_was_lost_is_told_as_lost() {
+        let attempts = Cell::new(0);
+        let reading = || {
+            attempts.set(attempts.get() + 1);
+            let hangs = attempts.get() > 1;
+            Box::pin(async move {
+                match hangs {
+                    true => std::future::pending::<store::Result<()>>().await,
+                    false => Err(Fault::Lost(anyhow::anyhow!("cut"))),
+                }
+            })
+        };
+
+        let read = Deadline(Instant::now() + Duration::from_secs(1)).read(reading).await;
+
+        assert!(is_away(&read.unwrap_err()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_database_refuses_is_not_tried_again() {
+        let attempts = Cell::new(0);
+        let reading = || {
+            attempts.set(attempts.get() + 1);
+            Box::pin(async { Err::<(), _>(Fault::Bug(store::SqlError::NotFound)) })
+        };
+
+        let read = Deadline(Instant::now() + DEFAULT).read(reading).await;
+
+        assert_eq!((read.unwrap_err().reason(), attempts.get()), (Reason::Internal, 1));
     }
 
     #[tokio::test(start_paused = true)]

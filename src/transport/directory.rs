@@ -54,7 +54,7 @@ impl Directory {
         };
         // The time that the look-up takes counts against the credential.
         let asked_at = Instant::now();
-        let found = deadline.read(Box::pin(self.store.let_in(&token, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(self.store.let_in(&token, deadline.0))).await?;
         let Some(LetIn { actor, standing, expires_in }) = found.filter(|f| f.standing.active)
         else {
             return Ok(None);

@@ -73,7 +73,7 @@ impl Door {
     /// A project, deleted or not.
     pub async fn project(&self, caller: &Caller, id: &ProjectId) -> Result<Option<Project>> {
         let deadline = caller.deadline;
-        deadline.read(Box::pin(self.store.project(id, deadline.0))).await
+        deadline.read(|| Box::pin(self.store.project(id, deadline.0))).await
     }
 }
 

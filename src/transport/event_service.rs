@@ -44,8 +44,8 @@ impl Events {
         let view = caller.view(EventFilter::default());
         let rows = match (state.oldest..=state.head).contains(&seq) {
             true => {
-                let reading = self.door.store.log_page(Stretch::one(seq), &view);
-                caller.deadline.read(Box::pin(reading)).await?
+                let reading = || Box::pin(self.door.store.log_page(Stretch::one(seq), &view));
+                caller.deadline.read(reading).await?
             }
             false => Vec::new(),
         };
@@ -68,7 +68,7 @@ impl Events {
 
     pub(super) async fn log_state(&self, caller: &Caller) -> Result<LogState> {
         let known = self.door.hub.head().seq;
-        caller.deadline.read(Box::pin(self.door.store.log_state(known))).await
+        caller.deadline.read(|| Box::pin(self.door.store.log_state(known))).await
     }
 
     /// The cursor of the end of the log.
@@ -88,7 +88,7 @@ impl Events {
     async fn check_start(&self, caller: &Caller, start: Start) -> Result<()> {
         let Start::Time(at) = start else { return Ok(()) };
         let deadline = caller.deadline;
-        if at > deadline.read(Box::pin(self.door.store.now(deadline.0))).await? {
+        if at > deadline.read(|| Box::pin(self.door.store.now(deadline.0))).await? {
             return Err(invalid("after_time", "must not be in the future"));
         }
         Ok(())
@@ -153,8 +153,8 @@ impl EventService for Events {
             Some(_) => String::new(),
         };
         let key = key.unwrap_or_else(|| EventsPage::first(state, newest_first));
-        let reading = EventsPage::read(&self.door.store, state, &asked, key);
-        let EventsPage { events, next, .. } = caller.deadline.read(Box::pin(reading)).await??;
+        let reading = || Box::pin(EventsPage::read(&self.door.store, state, &asked, key));
+        let EventsPage { events, next, .. } = caller.deadline.read(reading).await??;
 
         let next_page_token = next.map(|next| list.token(&next.bytes())).unwrap_or_default();
         Ok(Response::new(proto::ListEventsResponse { events, next_page_token, cursor }))

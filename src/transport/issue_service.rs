@@ -84,7 +84,7 @@ impl Issues {
     pub(super) async fn actor_exists(&self, caller: &Caller, actor: &ActorName) -> Result<()> {
         let deadline = caller.deadline;
         let who = Principal::from(actor.clone());
-        let found = deadline.read(Box::pin(self.door.store.standing(&who, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(self.door.store.standing(&who, deadline.0))).await?;
         found.map(drop).ok_or_else(|| not_found(actor))
     }
 
@@ -99,7 +99,7 @@ impl Issues {
         self.door.live_project(caller, &name.project).await.map_err(hidden)?;
         let issue = self.door.visible_issue(caller, name).await?;
         if let Some(expires_at) = issue.expires_at()
-            && expires_at <= deadline.read(Box::pin(self.door.store.now(deadline.0))).await?
+            && expires_at <= deadline.read(|| Box::pin(self.door.store.now(deadline.0))).await?
         {
             return Err(not_found(name));
         }
@@ -155,14 +155,14 @@ impl IssueService for Issues {
         let (store, deadline) = (&self.door.store, caller.deadline);
         access::check_read(&caller.standing, "GetProject", &project)?;
         let deleted_after = match show_deleted {
-            true => Some(deadline.read(Box::pin(store.now(deadline.0))).await? - RESTORABLE),
+            true => Some(deadline.read(|| Box::pin(store.now(deadline.0))).await? - RESTORABLE),
             false => None,
         };
         let reader = caller.reader();
         let selection = page.selection();
         let asked = IssueList { project: &project, deleted_after, reader: &reader, selection };
-        let reading = store.issues(&asked, page.known_head(), deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(store.issues(&asked, page.known_head(), deadline.0));
+        let listed = deadline.read(reading).await?;
         if listed.rows.is_empty() {
             // Asked last, because most pages are not empty, and each question takes its time.
             self.door.live_project(&caller, &project).await?;

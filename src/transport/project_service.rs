@@ -97,8 +97,9 @@ impl ProjectService for Projects {
         let (deadline, selection) = (caller.deadline, page.selection());
         let among = readable(&caller.standing);
         let (among, known_head) = (among.as_deref(), page.known_head());
-        let reading = self.door.store.projects(among, &selection, known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(self.door.store.projects(among, &selection, known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: projects, next_page_token, cursor } =
             page.filled(listed, encode::project);
         Ok(Response::new(proto::ListProjectsResponse { projects, next_page_token, cursor }))
@@ -171,8 +172,9 @@ impl ProjectService for Projects {
         self.door.reader(&caller, "ListMembers", &project).await?;
         let (deadline, selection) = (caller.deadline, page.selection());
         let known_head = page.known_head();
-        let reading = self.door.store.members(&project, &selection, known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(self.door.store.members(&project, &selection, known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: members, next_page_token, cursor } =
             page.filled(listed, people::encode_member);
         Ok(Response::new(proto::ListMembersResponse { members, next_page_token, cursor }))

@@ -173,7 +173,7 @@ impl Issues {
 
     async fn stored_reference(&self, caller: &Caller, name: &ReferenceName) -> Result<Reference> {
         let deadline = caller.deadline;
-        let found = deadline.read(Box::pin(self.door.store.reference(name, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(self.door.store.reference(name, deadline.0))).await?;
         found.ok_or_else(|| not_found(name))
     }
 
@@ -213,8 +213,9 @@ impl Issues {
         self.readable(&caller, &parent).await?;
         let (deadline, after) = (caller.deadline, page.after.unwrap_or(0));
         let store = &self.door.store;
-        let reading = store.references(&parent, after, page.limit, page.known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(store.references(&parent, after, page.limit, page.known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: references, next_page_token, cursor } =
             page.filled(listed, |row| row.name.number, |row| encode(&row));
         Ok(Response::new(proto::ListReferencesResponse { references, next_page_token, cursor }))

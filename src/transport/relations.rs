@@ -69,8 +69,8 @@ impl Issues {
         known_head: Option<Seq>,
     ) -> Result<Listed<Relation>> {
         let deadline = caller.deadline;
-        let reading = self.door.store.relations(name, known_head, deadline.0);
-        deadline.read(Box::pin(reading)).await
+        let reading = || Box::pin(self.door.store.relations(name, known_head, deadline.0));
+        deadline.read(reading).await
     }
 
     /// The relations of an issue that the caller sees from both ends.

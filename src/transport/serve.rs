@@ -254,8 +254,9 @@ mod tests {
             request: Request<proto::ListProjectsRequest>,
         ) -> Reply<proto::ListProjectsResponse> {
             let caller = admit(&self.0, &request).await?;
-            let reading = std::future::pending::<store::Result<proto::ListProjectsResponse>>();
-            Ok(Response::new(caller.deadline.read(Box::pin(reading)).await?))
+            let reading =
+                || Box::pin(std::future::pending::<store::Result<proto::ListProjectsResponse>>());
+            Ok(Response::new(caller.deadline.read(reading).await?))
         }
 
         async fn update_project(

@@ -36,7 +36,7 @@ impl Door {
             return Err(not_found(name));
         }
         let deadline = caller.deadline;
-        let issue = deadline.read(Box::pin(self.store.issue(name, deadline.0))).await?;
+        let issue = deadline.read(|| Box::pin(self.store.issue(name, deadline.0))).await?;
         match issue {
             Some(issue) if self.sees(caller, &issue).await? => Ok(issue),
             Some(_) | None => Err(not_found(name)),
@@ -50,8 +50,8 @@ impl Door {
             return Ok(true);
         }
         let deadline = caller.deadline;
-        let holds = self.store.holds_work(&caller.name, &issue.name, deadline.0);
-        deadline.read(Box::pin(holds)).await
+        let holds = || Box::pin(self.store.holds_work(&caller.name, &issue.name, deadline.0));
+        deadline.read(holds).await
     }
 
     /// Those of these issues that the caller sees, deleted or not.
@@ -62,8 +62,8 @@ impl Door {
             return Ok(Vec::new());
         }
         let deadline = caller.deadline;
-        let reading = self.store.sights(&names, &caller.name, deadline.0);
-        let mut sights = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(self.store.sights(&names, &caller.name, deadline.0));
+        let mut sights = deadline.read(reading).await?;
         sights.retain(|sight| {
             let Sight { name, visible_to, assignees, is_there: _, is_held } = sight;
             let visible_to = visible_to.as_ref();

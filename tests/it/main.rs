@@ -21,6 +21,8 @@ mod fault_calls;
 mod fault_crash;
 mod fault_database;
 mod fault_ledger;
+mod fault_overload;
+mod fault_panics;
 mod fault_shutdown;
 mod filters;
 mod horizon;

@@ -48,7 +48,8 @@ async fn creating_project(door: &Door, id: &str) -> Result<Project, Status> {
     Ok(created.into_inner().project.unwrap())
 }
 
-async fn follow(door: &Door) -> Follower {
+/// Follows the log from its beginning, through a door.
+pub async fn follow(door: &Door) -> Follower {
     let start = Some(subscribe_request::Start::FromBeginning(true));
     let request = SubscribeRequest { start, ..Default::default() };
     let stream = EventServiceClient::new(door.clone()).subscribe(request).await.unwrap();

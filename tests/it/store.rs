@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use potts::domain::audience::Audience;
+use potts::domain::definition::DefinitionKey;
 use potts::domain::event::Seq;
+use potts::domain::name::ProjectId;
 use potts::store::{
-    Append, Connections, Connector, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
+    Append, Connections, Connector, Fault, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
 };
 
 use crate::fault_calls::{create, issue, issues_titled};
@@ -341,4 +343,40 @@ async fn a_call_is_forgotten_after_its_time() {
     assert_eq!(first.cursor, replayed.cursor);
     assert_ne!(first.issue.unwrap().name, anew.issue.unwrap().name);
     assert_eq!(issues_titled(&app.database, "again").await, 2);
+}
+
+/// Has the database refuse to tell the time, with this message, and begins transactions that ask
+/// for it together with much else. Answers what each of them was told.
+async fn refused_with(message: &str) -> Vec<String> {
+    let database = TestDatabase::new().await;
+    let refuse = format!(
+        "create or replace function potts_now() returns timestamptz language plpgsql stable as $$
+         begin raise exception '{message}'; end $$"
+    );
+    database.sql().await.batch_execute(&refuse).await.unwrap();
+    let mut session = store(&database).session();
+    let mut told = Vec::new();
+    for _ in 0..40 {
+        let calls = vec![("actors/root", uuid::Uuid::new_v4())];
+        let definitions = vec![DefinitionKey::project(ProjectId::parse("id", "abc").unwrap())];
+        let resolve = Resolve { calls, definitions, ..Resolve::default() };
+        let fault = session.open().await.unwrap().begin(&resolve).await.unwrap_err();
+        told.push(match fault {
+            Fault::Again(cause) => format!("again: {cause}"),
+            other => format!("{:#}", anyhow::Error::from(other)),
+        });
+    }
+    told
+}
+
+/// Goal: of statements that were sent together the one that failed is told, and never one behind it
+/// that was refused because of that: what is to be done depends on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statement_that_failed_is_told_and_not_those_behind_it() {
+    for told in refused_with("canceling statement due to statement timeout").await {
+        assert_eq!(told, "again: canceling statement due to statement timeout");
+    }
+    for told in refused_with("no").await {
+        assert_eq!(told, "the database refuses a statement: no");
+    }
 }

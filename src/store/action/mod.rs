@@ -27,6 +27,7 @@ pub use read::Attempts;
 use row::{Locked, Row};
 
 use super::error::Result;
+use super::pipelined::heard;
 use super::table::Table;
 use super::writes::Writes;
 use crate::domain::action::{Action, Gate, Place};
@@ -45,7 +46,7 @@ async fn whole(conn: &AsyncPgConnection, rows: Vec<Row>, locked: bool) -> Result
     let (mut places, found) = tokio::try_join!(
         biased;
         place::read(conn, &live, locked),
-        gate::read(conn, &uids, |uid| projects.get(&uid).cloned()),
+        heard(gate::read(conn, &uids, |uid| projects.get(&uid).cloned())),
     )?;
     let mut gates: BTreeMap<Uuid, Vec<Gate>> = BTreeMap::new();
     for (uid, gate) in found {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::domain::action::{Action, Blocked, EndedState, Lease, Line, Place, Ready, Stop, Wait};
 use crate::domain::name::{ActorName, Principal};
 use crate::store::error::Result;
+use crate::store::pipelined::heard;
 use crate::store::prepared::prepared;
 use crate::store::writes::Writes;
 use crate::store::{stored, time};
@@ -287,8 +288,8 @@ pub(super) async fn read(
         let mut conn = conn;
         Ok(Leases { ids: uids, _of: of }.load(&mut conn).await?)
     };
-    let all: Result<(Vec<_>, Vec<_>, Vec<_>)> = tokio::try_join!(biased; waits, readies, leases);
-    let (waits, readies, leases) = all?;
+    let (waits, readies, leases): (Vec<_>, Vec<_>, Vec<_>) =
+        tokio::try_join!(biased; heard(waits), heard(readies), heard(leases))?;
     let places = waits.into_iter().map(wait).chain(readies.into_iter().map(ready));
     Ok(places.chain(leases.into_iter().map(lease)).collect())
 }

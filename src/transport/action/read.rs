@@ -23,7 +23,7 @@ impl Actions {
     /// An action, of whatever issue.
     pub async fn stored(&self, caller: &Caller, name: &ActionName) -> Result<Action> {
         let (store, deadline) = (&self.door.store, caller.deadline);
-        let found = deadline.read(Box::pin(store.action(name, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(store.action(name, deadline.0))).await?;
         found.ok_or_else(|| not_found(name))
     }
 
@@ -35,7 +35,7 @@ impl Actions {
         if !is_there || caller.standing.role(&name.project).is_none() {
             return Ok(None);
         }
-        let issue = deadline.read(Box::pin(store.issue(name, deadline.0))).await?;
+        let issue = deadline.read(|| Box::pin(store.issue(name, deadline.0))).await?;
         match issue.filter(|issue| issue.deleted_at.is_none()) {
             Some(issue) if self.door.sees(caller, &issue).await? => Ok(Some(issue)),
             Some(_) | None => Ok(None),
@@ -55,7 +55,7 @@ impl Actions {
             .map_err(|error| Error::Internal(error.into()))?;
         let (store, deadline) = (&self.door.store, caller.deadline);
         let actions = claims.iter().map(|claim| claim.action.clone()).collect();
-        let found = deadline.read(Box::pin(store.actions_named(&actions, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(store.actions_named(&actions, deadline.0))).await?;
         let held = claims.iter().filter_map(|claim| {
             let action = found.iter().find(|action| action.name == claim.action)?;
             let lease = action.place.lease()?;
@@ -93,8 +93,8 @@ impl Actions {
         }
         let (store, deadline) = (&self.door.store, caller.deadline);
         let asked = ActionList { of: &of, reader: &caller.reader(), selection: page.selection() };
-        let reading = store.actions(&asked, page.known_head(), deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(store.actions(&asked, page.known_head(), deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: actions, next_page_token, cursor } =
             page.filled(listed, |row| encode::action(row, &caller.name));
         Ok(proto::ListActionsResponse { actions, next_page_token, cursor })
@@ -114,8 +114,8 @@ impl Actions {
         self.issue(caller, &name.issue).await?.ok_or_else(|| not_found(&name))?;
         let (store, deadline) = (&self.door.store, caller.deadline);
         let (after, limit) = (page.after.unwrap_or(0), page.limit);
-        let reading = store.attempts(&name, after, limit, page.known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(store.attempts(&name, after, limit, page.known_head, deadline.0));
+        let Listed { rows, log } = deadline.read(reading).await?;
         let tried = rows.into_iter().next();
         let (action, ended) = tried
             .and_then(|Attempts { action, ended }| Some((action?, ended)))

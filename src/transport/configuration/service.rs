@@ -73,8 +73,8 @@ impl Configurations {
         revision: Option<i64>,
     ) -> Result<Option<Configuration>> {
         let deadline = caller.deadline;
-        let finding = self.door.store.configuration(name, revision, deadline.0);
-        deadline.read(Box::pin(finding)).await
+        let finding = || Box::pin(self.door.store.configuration(name, revision, deadline.0));
+        deadline.read(finding).await
     }
 
     async fn get<T: Sent>(&self, caller: &Caller, name: &str) -> Result<T> {
@@ -118,8 +118,10 @@ impl Configurations {
         let (limit, known_head) = (page.limit, page.known_head);
         let (deadline, after) = (caller.deadline, page.after.as_deref().unwrap_or_default());
         let store = &self.door.store;
-        let reading = store.configurations(&project, T::KIND, after, limit, known_head, deadline.0);
-        let Listed { rows, log } = deadline.read(Box::pin(reading)).await?;
+        let reading = || {
+            Box::pin(store.configurations(&project, T::KIND, after, limit, known_head, deadline.0))
+        };
+        let Listed { rows, log } = deadline.read(reading).await?;
 
         // No id is both: what is built in cannot be created.
         let built_in = built_in::configurations(&project, T::KIND);

@@ -66,7 +66,7 @@ impl Events {
 
     async fn stored_consumer(&self, caller: &Caller, name: &ConsumerName) -> Result<Consumer> {
         let deadline = caller.deadline;
-        let found = deadline.read(Box::pin(self.door.store.consumer(name, deadline.0))).await?;
+        let found = deadline.read(|| Box::pin(self.door.store.consumer(name, deadline.0))).await?;
         found.ok_or_else(|| not_found(name))
     }
 
@@ -111,7 +111,7 @@ impl Events {
     async fn start_place(&self, caller: &Caller, start: Start) -> Result<Seq> {
         if let Start::Time(at) = start {
             let deadline = caller.deadline;
-            if at > deadline.read(Box::pin(self.door.store.now(deadline.0))).await? {
+            if at > deadline.read(|| Box::pin(self.door.store.now(deadline.0))).await? {
                 return Err(invalid("start.after_time", "must not be in the future"));
             }
         }
@@ -149,8 +149,8 @@ impl Events {
         let name = ConsumerName::parse("name", &request.into_inner().name)?;
         let consumer = self.consumer_for(&caller, "GetConsumer", &name).await?;
         let deadline = caller.deadline;
-        let reading = self.door.store.consumer_progress(&consumer, deadline.0);
-        let progress = deadline.read(Box::pin(reading)).await?;
+        let reading = || Box::pin(self.door.store.consumer_progress(&consumer, deadline.0));
+        let progress = deadline.read(reading).await?;
         let head = self.log_state(&caller).await?.head;
         Ok(Response::new(proto::GetConsumerResponse {
             consumer: Some(encode::consumer(&consumer)),
@@ -170,8 +170,9 @@ impl Events {
         self.door.reader(&caller, "ListConsumers", &project).await?;
         let (deadline, store) = (caller.deadline, &self.door.store);
         let after = page.after.as_deref().unwrap_or_default();
-        let reading = store.consumers(&project, after, page.limit, page.known_head, deadline.0);
-        let listed = deadline.read(Box::pin(reading)).await?;
+        let reading =
+            || Box::pin(store.consumers(&project, after, page.limit, page.known_head, deadline.0));
+        let listed = deadline.read(reading).await?;
         let Filled { items: consumers, next_page_token, cursor } =
             page.filled(listed, |row| row.name.id.to_string(), |row| encode::consumer(&row));
         Ok(Response::new(proto::ListConsumersResponse { consumers, next_page_token, cursor }))

@@ -55,8 +55,9 @@ impl Events {
         limit: i64,
     ) -> Result<Vec<ParkedRow>> {
         let deadline = caller.deadline;
-        let reading = self.door.store.parked_events(consumer.uid, after, limit, deadline.0);
-        deadline.read(Box::pin(reading)).await
+        let reading =
+            || Box::pin(self.door.store.parked_events(consumer.uid, after, limit, deadline.0));
+        deadline.read(reading).await
     }
 
     /// The first parked events that a filter takes, one more than are replayed at once.

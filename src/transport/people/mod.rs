@@ -38,13 +38,13 @@ pub(super) struct Outcome<T> {
 /// An actor, deleted or not.
 pub(super) async fn actor(door: &Door, caller: &Caller, name: &ActorName) -> Result<Option<Actor>> {
     let deadline = caller.deadline;
-    deadline.read(Box::pin(door.store.actor(name, deadline.0))).await
+    deadline.read(|| Box::pin(door.store.actor(name, deadline.0))).await
 }
 
 /// A group, deleted or not.
 pub(super) async fn group(door: &Door, caller: &Caller, name: &GroupName) -> Result<Option<Group>> {
     let deadline = caller.deadline;
-    deadline.read(Box::pin(door.store.group(name, deadline.0))).await
+    deadline.read(|| Box::pin(door.store.group(name, deadline.0))).await
 }
 
 /// A member of a project.
@@ -54,7 +54,7 @@ pub(super) async fn member(
     name: &MemberName,
 ) -> Result<Option<Member>> {
     let deadline = caller.deadline;
-    deadline.read(Box::pin(door.store.member(name, deadline.0))).await
+    deadline.read(|| Box::pin(door.store.member(name, deadline.0))).await
 }
 
 async fn credential(
@@ -63,7 +63,7 @@ async fn credential(
     name: &CredentialName,
 ) -> Result<Option<Credential>> {
     let deadline = caller.deadline;
-    deadline.read(Box::pin(door.store.credential(name, deadline.0))).await
+    deadline.read(|| Box::pin(door.store.credential(name, deadline.0))).await
 }
 
 /// Writes of one noun: what they answer, and what they answer when they are sent again.

@@ -101,6 +101,61 @@ async fn a_member_that_stood_still_is_fenced() {
     eventually(PATIENCE, look, |lag| *lag == 0).await;
 }
 
+/// Goal: of a key one event at a time is with somebody who may settle it, however long a member
+/// stood still; what that one says when it goes on frees no key and moves no place.
+/// Method: as above, with keys of which several events wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_is_with_two_when_a_member_stood_still() {
+    use rustix::process::Signal;
+    let app = issues(2).await;
+    let root = app.as_root();
+    for (name, priority) in [("ABC-1", 1), ("ABC-1", 2), ("ABC-2", 1)] {
+        touch(&root, name, priority).await;
+    }
+    create(&app, |_| ()).await;
+    let data = tempfile::tempdir().unwrap();
+    let paused = Process::start(data.path(), &[("POTTS_DATABASE_URL", &app.database.url)]).await;
+    let there = clients(&paused).await;
+    let mut member = Member::of(&there, NAME, 0).await.unwrap();
+    let held = member.take(2).await;
+    assert_eq!((seqs(&held), member.rest().await.len()), (vec![2, 3], 0));
+    let mut places = vec![got(&root).await.1.done_seq];
+
+    paused.signal(Signal::STOP);
+    app.database.advance_clock(20).await;
+    let mut next = Member::of(&root, NAME, 0).await.unwrap();
+    let again = next.take(2).await;
+    assert_eq!((seqs(&again), next.rest().await.len()), (vec![2, 3], 0));
+    ack(&root, &again[..1]).await.unwrap();
+    let fourth = next.next().await;
+    places.push(got(&root).await.1.done_seq);
+    paused.signal(Signal::CONT);
+
+    // The place of the second key, and what has come of the first one meanwhile, are not its own.
+    for void in &held {
+        let refused = told(ack(&there, std::slice::from_ref(void)).await);
+        assert_eq!(refused.reason, "FENCE_STALE");
+        let refused = told(fail(&there, std::slice::from_ref(void)).await);
+        assert_eq!(refused.reason, "FENCE_STALE");
+    }
+    for late in member.rest().await {
+        let refused = told(ack(&there, std::slice::from_ref(&late)).await);
+        assert_eq!(refused.reason, "FENCE_STALE");
+    }
+    assert_eq!((seq(&fourth), next.rest().await.len()), (4, 0));
+    places.push(got(&root).await.1.done_seq);
+    for (settled, comes) in [(fourth, 5), (again[1].clone(), 6)] {
+        ack(&root, &[settled]).await.unwrap();
+        let one = next.next().await;
+        assert_eq!((seq(&one), next.rest().await.len()), (comes, 0));
+        ack(&root, &[one]).await.unwrap();
+        places.push(got(&root).await.1.done_seq);
+    }
+    let look = async || got(&root).await.1.lag;
+    eventually(PATIENCE, look, |lag| *lag == 0).await;
+    assert!(places.is_sorted(), "a place goes forward only: {places:?}");
+}
+
 /// Goal: a member that takes nothing and settles nothing does not hold its buckets for ever.
 /// Method: its windows are small and full, so it is alive to its connection and to nobody else.
 #[tokio::test(flavor = "multi_thread")]

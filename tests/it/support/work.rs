@@ -109,6 +109,11 @@ impl TestApp {
 }
 
 impl Hand {
+    /// Who comes through that door.
+    pub fn at(door: &Door) -> Hand {
+        Hand(door.clone())
+    }
+
     pub fn actions(&self) -> ActionServiceClient<Door> {
         ActionServiceClient::new(self.0.clone())
     }

@@ -38,7 +38,7 @@ const JITTER: &str = "
         deferrable initially deferred for each row execute function jitter();";
 
 /// How long a run goes on, beyond the one round that it has.
-fn seconds() -> u64 {
+pub fn seconds() -> u64 {
     std::env::var("POTTS_TORTURE_SECONDS").map_or(0, |said| said.parse().unwrap())
 }
 

@@ -56,7 +56,7 @@ pub async fn publish(door: &Door, named: &str, messages: usize, bytes: usize) {
 }
 
 /// Bytes of memory that a process occupies.
-fn memory(process: u32) -> usize {
+pub fn memory(process: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let mut lines = status.lines();
     let kib = lines.find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix(" kB")).unwrap();
