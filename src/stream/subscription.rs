@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batch::Batch;
+use super::batch::{Batch, Scanned};
 use super::callers::{Caller, Renewal};
 use super::catch_up::{CatchUp, Turn};
 use super::cursor::{Epoch, Position};
@@ -278,8 +278,8 @@ impl Subscription {
         self.spoke_at = Instant::now();
     }
 
-    /// Sends what was scanned up to `at`, if the filter took anything.
-    fn scanned(&mut self, events: Option<Vec<bytes::Bytes>>, end: Position, whole: bool) -> Step {
+    /// Sends what was scanned, if the filter took anything.
+    fn scanned(&mut self, Scanned { events, end, whole }: Scanned) -> Step {
         self.at = end;
         if let Some(events) = events {
             self.spoke();
@@ -307,19 +307,15 @@ impl Subscription {
     fn catch_up(&mut self) -> Step {
         let Phase::CatchUp(catch_up) = &mut self.phase else { return Step::Go };
         let mut batch = Batch::new(self.batch_events_max, self.batch_bytes_max);
-        let mut last = None;
         while let Some(row) = catch_up.peek() {
             if row.taken.as_ref().is_some_and(|event| !batch.fits(event)) {
                 break;
             }
             let Some(row) = catch_up.pop() else { break };
-            last = Some((row.position, row.ends_command));
-            if let Some(event) = row.taken {
-                batch.push(event);
-            }
+            batch.scan(row.position, row.ends_command, row.taken);
         }
-        if let Some((end, whole)) = last {
-            return self.scanned(batch.into_events(), end, whole);
+        if let Some(scanned) = batch.into_scanned() {
+            return self.scanned(scanned);
         }
         if self.may_go_live() {
             // All that there is by now is what it has to catch up with.
@@ -357,7 +353,7 @@ impl Subscription {
             None => Step::Go,
             Some(Ahead::Nothing) => self.silent(None),
             Some(Ahead::Passed) => self.fell_behind(),
-            Some(Ahead::Events((events, end, whole))) => self.scanned(events, end, whole),
+            Some(Ahead::Events(scanned)) => self.scanned(scanned),
         }
     }
 
@@ -407,7 +403,7 @@ impl Subscription {
             Ahead::Nothing => Ahead::Nothing,
             Ahead::Passed => Ahead::Passed,
             Ahead::Events(Stretch { events, end, ends_command }) => {
-                Ahead::Events((Some(events), end, ends_command))
+                Ahead::Events(Scanned { events: Some(events), end, whole: ends_command })
             }
         })
     }
@@ -415,10 +411,10 @@ impl Subscription {
     /// What the ring has for a reader that filters; none if the reader must be looked at anew.
     fn scan_filtered(&self) -> Option<Ahead<Scanned>> {
         let mut batch = Batch::new(self.batch_events_max, self.batch_bytes_max);
-        let mut scanned: Option<(Position, bool)> = None;
         let mut count = 0;
         'ring: while !batch.is_full() && count < CHECKPOINT_EVENTS {
-            let at = scanned.map_or(self.at.seq, |(end, _)| end.seq);
+            let scanned = batch.end();
+            let at = scanned.unwrap_or(self.at).seq;
             let chunk = {
                 let newest = self.seat.shared.read();
                 match self.is_overtaken() {
@@ -439,23 +435,16 @@ impl Subscription {
                     Seen::Hidden => Some(hidden(&frame.bytes)),
                     Seen::Whole => Some(frame.bytes.clone()),
                 };
-                if let Some(event) = event {
-                    if !batch.fits(&event) {
-                        break 'ring;
-                    }
-                    batch.push(event);
+                if event.as_ref().is_some_and(|event| !batch.fits(event)) {
+                    break 'ring;
                 }
-                scanned = Some((frame.position(), frame.ends_command));
+                batch.scan(frame.position(), frame.ends_command, event);
                 count += 1;
             }
         }
-        let Some((end, whole)) = scanned else { return Some(Ahead::Nothing) };
-        Some(Ahead::Events((batch.into_events(), end, whole)))
+        Some(batch.into_scanned().map_or(Ahead::Nothing, Ahead::Events))
     }
 }
-
-/// Events, the place up to which was scanned, whether that ends a command.
-type Scanned = (Option<Vec<bytes::Bytes>>, Position, bool);
 
 fn catch_up_turn(phase: &mut Phase, shared: &Shared, view: &Arc<View>, at: Seq) -> Turn {
     match phase {
