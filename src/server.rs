@@ -191,6 +191,7 @@ impl Server {
         let options = transport::Options {
             message_bytes_max: config.message_bytes_max,
             caller_subscriptions_max: config.caller_subscriptions_max,
+            stream_age_max: config.stream_age_max,
             tls,
         };
         self.tasks.run("grpc", transport::serve(grpc, options, parts, self.stopping.clone()));

@@ -30,3 +30,4 @@ pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};
 pub use open::expired;
 pub use subscription::Subscription;
+pub use tail::jittered;

@@ -185,6 +185,14 @@ impl Subscription {
         }
     }
 
+    /// Ends it: what is told next is a cursor, if there is a later one than the last, and then the
+    /// error. One that has ended stays as it is.
+    pub fn end(&mut self, error: Error) {
+        if !matches!(self.phase, Phase::Closing(_) | Phase::Closed) {
+            self.fail(error);
+        }
+    }
+
     async fn wait(&mut self, until: Instant) {
         if self.timer.is_elapsed() || self.timer.deadline() > until {
             self.timer.as_mut().reset(until);
