@@ -287,6 +287,9 @@ impl Parts {
             falls: total(stats.falls),
             density_violations: total(stats.density_violations),
             tail_reads: total(stats.tail_reads),
+            page_cache_bytes: count(stats.page_cache_bytes),
+            page_hits: total(stats.page_hits),
+            page_misses: total(stats.page_misses),
         }
     }
 }

@@ -16,14 +16,14 @@ use super::batch::{Batch, Scanned};
 use super::callers::{Caller, Renewal};
 use super::catch_up::{CatchUp, Turn};
 use super::cursor::{Epoch, Position};
-use super::frame::hidden;
+use super::frame::shown;
 use super::message::{Message, Subscribe};
 use super::open::Opening;
 use super::ring::{Ahead, Stretch};
 use super::shared::{Ended, Shared};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Seq;
-use crate::domain::reader::{Reader, Seen, View};
+use crate::domain::reader::{Reader, View};
 
 /// A checkpoint is sent for so many events that the filter did not take: whoever resumes scans no
 /// more than these again.
@@ -438,11 +438,8 @@ impl Subscription {
                 Ahead::Passed | Ahead::Nothing => break,
             };
             for frame in &frames {
-                let event = match self.view.sees(frame.facts(), &frame.audience) {
-                    Seen::No => None,
-                    Seen::Hidden => Some(hidden(&frame.bytes)),
-                    Seen::Whole => Some(frame.bytes.clone()),
-                };
+                let seen = self.view.sees(frame.facts(), &frame.audience);
+                let event = shown(seen, &frame.bytes);
                 if event.as_ref().is_some_and(|event| !batch.fits(event)) {
                     break 'ring;
                 }

@@ -5,6 +5,7 @@ mod live;
 mod open;
 mod people;
 mod readers;
+mod shared_pages;
 mod tail;
 mod vec_log;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use prost::encoding;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::domain::filter::{EventFilter, Facts};
 use crate::domain::name::Principal;
 use crate::domain::people::Standing;
 use crate::domain::reader::{Seen, View};
-use crate::store::{Fault, LogRow, LogState, PageRow, Result, Stretch};
+use crate::store::{Fault, LogRow, LogState, PageRow, RawRow, Result, Stretch};
 use crate::stream::{Frame, Log, Position, Reading, with_seq};
 
 /// What the events of a log are like.
@@ -83,17 +84,35 @@ impl Shape {
             kind: kind.into(),
             class,
             audience: Audience::everybody(),
-            body: vec![0x5a; self.bytes],
+            body: body(self.facts(seq), self.bytes),
         }
     }
+}
+
+/// What is stored of an event: what filters look at, and as much more as it is large.
+fn body(facts: Facts<'_>, bytes: usize) -> Vec<u8> {
+    let Facts { project, root, subject, kind, class } = facts;
+    let mut body = Vec::new();
+    for (tag, text) in [(3, kind), (5, project), (6, subject), (7, root)] {
+        encoding::string::encode(tag, &text.to_owned(), &mut body);
+    }
+    encoding::int32::encode(4, &class.into(), &mut body);
+    let left = bytes.saturating_sub(body.len() + 1);
+    let left = left.saturating_sub(encoding::encoded_len_varint(left.try_into().unwrap()));
+    encoding::bytes::encode(15, &vec![0x5a; left], &mut body);
+    body
 }
 
 impl Inner {
     fn row(&self, seq: i64) -> LogRow {
         let row = self.shape.row(seq);
-        let kind = if self.people.contains(&seq) { "member.updated".into() } else { row.kind };
         let told = self.audiences.get(&seq).cloned();
-        LogRow { kind, audience: told.unwrap_or(row.audience), ..row }
+        let row = LogRow { audience: told.unwrap_or(row.audience), ..row };
+        if !self.people.contains(&seq) {
+            return row;
+        }
+        let facts = Facts { kind: "member.updated", ..self.shape.facts(seq) };
+        LogRow { kind: facts.kind.into(), body: body(facts, self.shape.bytes), ..row }
     }
 
     fn rows(&self, after: Seq, to: Seq) -> impl Iterator<Item = i64> {
@@ -226,9 +245,23 @@ impl VecLog {
 
     /// What a filter takes between two places, as it is sent.
     pub fn taken(&self, after: Seq, to: Seq, filter: &EventFilter) -> Vec<Bytes> {
-        let shape = self.inner().shape;
-        let taken = (after.0 + 1..=to.0).filter(|seq| filter.takes(shape.facts(*seq)));
-        taken.map(|seq| with_seq(Seq(seq), &shape.row(seq).body)).collect()
+        let inner = self.inner();
+        let taken = (after.0 + 1..=to.0).filter(|seq| filter.takes(inner.shape.facts(*seq)));
+        taken.map(|seq| with_seq(Seq(seq), &inner.row(seq).body)).collect()
+    }
+
+    /// Counts how many pages are read at a time.
+    fn counted<'a, T: Send + 'a>(&'a self, page: Reading<'a, T>) -> Reading<'a, T> {
+        Box::pin(async move {
+            {
+                let mut inner = self.inner();
+                inner.pages_now += 1;
+                inner.pages_most = inner.pages_most.max(inner.pages_now);
+            }
+            let page = page.await;
+            self.inner().pages_now -= 1;
+            page
+        })
     }
 
     /// Reads as of now, and takes its time.
@@ -311,19 +344,17 @@ impl Log for VecLog {
             });
             rows.take(usize::try_from(limit).unwrap()).collect()
         });
-        if limit == 1 {
-            return page;
-        }
-        Box::pin(async move {
-            {
-                let mut inner = self.inner();
-                inner.pages_now += 1;
-                inner.pages_most = inner.pages_most.max(inner.pages_now);
-            }
-            let page = page.await;
-            self.inner().pages_now -= 1;
-            page
-        })
+        if limit == 1 { page } else { self.counted(page) }
+    }
+
+    fn raw(&self, after: Seq, to: Seq) -> Reading<'_, Vec<RawRow>> {
+        self.counted(self.read(move |inner| {
+            let row = |place| {
+                let LogRow { seq, event_id, ends_command, audience, body, .. } = inner.row(place);
+                RawRow { seq, event_id, ends_command, audience, body }
+            };
+            inner.rows(after, to).map(row).collect()
+        }))
     }
 
     fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>> {
