@@ -64,13 +64,14 @@ pub(super) struct CatchUp {
 }
 
 impl CatchUp {
-    pub fn new() -> CatchUp {
+    /// Whoever asks for everything is taken to see most of it, until the first page tells.
+    pub fn new(view: &View) -> CatchUp {
         CatchUp {
             page: None,
             asked: None,
             asked_rows: 0,
             asked_after: Seq(0),
-            is_wide: false,
+            is_wide: view.filter.takes_all(),
             answered: None,
             window: WINDOW,
             rows: ROWS,
@@ -161,7 +162,7 @@ impl CatchUp {
     fn ask(&mut self, shared: &Shared, view: &Arc<View>, after: Seq) {
         let pressed = is_pressed(shared);
         self.asked_after = after;
-        if self.is_wide || view.takes_all() {
+        if self.is_wide {
             self.asked = Some(ask_shared(shared, after, pressed));
             return;
         }

@@ -236,7 +236,7 @@ impl Subscription {
         match &self.phase {
             Phase::Opening { oldest } => {
                 let (oldest, cursor, head) = (*oldest, self.at, self.head());
-                self.phase = Phase::CatchUp(Box::new(CatchUp::new()));
+                self.phase = Phase::CatchUp(Box::new(CatchUp::new(&self.view)));
                 Step::Say(Message::Started { cursor, oldest, head })
             }
             Phase::CatchUp(_) => self.catch_up(),
@@ -250,7 +250,7 @@ impl Subscription {
         let view = View { filter: self.view.filter.clone(), reader };
         (self.takes_all, self.view) = (view.takes_all(), Arc::new(view));
         if let Phase::CatchUp(catch_up) = &mut self.phase {
-            **catch_up = CatchUp::new();
+            **catch_up = CatchUp::new(&self.view);
         }
     }
 
@@ -388,7 +388,7 @@ impl Subscription {
         let often = self.falls.first().copied().flatten();
         self.cautious = often.is_some_and(|first| now - first <= FALLS_WITHIN);
         self.seat.set_live(false);
-        self.phase = Phase::CatchUp(Box::new(CatchUp::new()));
+        self.phase = Phase::CatchUp(Box::new(CatchUp::new(&self.view)));
         // It carries the cursor, so that a checkpoint beside it would say nothing new.
         self.spoke();
         Step::Say(Message::FellBehind { cursor: self.at, head: self.head() })

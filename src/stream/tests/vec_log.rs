@@ -72,8 +72,8 @@ impl Shape {
         Uuid::from_u64_pair(seq.cast_unsigned(), seq.cast_unsigned() ^ (self.seed << 40))
     }
 
-    fn row(self, seq: i64) -> LogRow {
-        let Facts { project, root, subject, kind, class } = self.facts(seq);
+    fn row(self, seq: i64, facts: Facts<'_>, audience: Audience) -> LogRow {
+        let Facts { project, root, subject, kind, class } = facts;
         LogRow {
             seq: Seq(seq),
             event_id: self.event_id(seq),
@@ -83,8 +83,8 @@ impl Shape {
             subject: subject.into(),
             kind: kind.into(),
             class,
-            audience: Audience::everybody(),
-            body: body(self.facts(seq), self.bytes),
+            audience,
+            body: body(facts, self.bytes),
         }
     }
 }
@@ -104,15 +104,17 @@ fn body(facts: Facts<'_>, bytes: usize) -> Vec<u8> {
 }
 
 impl Inner {
+    fn facts(&self, seq: i64) -> Facts<'static> {
+        let facts = self.shape.facts(seq);
+        if self.people.contains(&seq) { Facts { kind: "member.updated", ..facts } } else { facts }
+    }
+
+    fn audience(&self, seq: i64) -> Audience {
+        self.audiences.get(&seq).cloned().unwrap_or_else(Audience::everybody)
+    }
+
     fn row(&self, seq: i64) -> LogRow {
-        let row = self.shape.row(seq);
-        let told = self.audiences.get(&seq).cloned();
-        let row = LogRow { audience: told.unwrap_or(row.audience), ..row };
-        if !self.people.contains(&seq) {
-            return row;
-        }
-        let facts = Facts { kind: "member.updated", ..self.shape.facts(seq) };
-        LogRow { kind: facts.kind.into(), body: body(facts, self.shape.bytes), ..row }
+        self.shape.row(seq, self.facts(seq), self.audience(seq))
     }
 
     fn rows(&self, after: Seq, to: Seq) -> impl Iterator<Item = i64> {
@@ -329,17 +331,10 @@ impl Log for VecLog {
         let Stretch { after, to, limit } = stretch;
         let page = self.read(move |inner| {
             let rows = inner.rows(after, to).filter_map(|place| {
-                let row = inner.row(place);
-                let Facts { project, root, subject, class, .. } = inner.shape.facts(place);
-                let facts = Facts { project, root, subject, kind: &row.kind, class };
-                let seen = view.sees(facts, &row.audience);
-                let LogRow { seq, event_id, ends_command, body, .. } = row;
-                (seen != Seen::No || place == to.0).then_some(PageRow {
-                    seq,
-                    event_id,
-                    ends_command,
-                    seen,
-                    body,
+                let seen = view.sees(inner.facts(place), &inner.audience(place));
+                (seen != Seen::No || place == to.0).then(|| {
+                    let LogRow { seq, event_id, ends_command, body, .. } = inner.row(place);
+                    PageRow { seq, event_id, ends_command, seen, body }
                 })
             });
             rows.take(usize::try_from(limit).unwrap()).collect()

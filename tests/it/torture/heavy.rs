@@ -70,7 +70,8 @@ async fn the_most_laborious_filters_hold_up_nobody() {
     plain.message().await.unwrap();
 
     let all = async { plain.events(2_048).await };
-    let (all, ()) = tokio::join!(all, publish(&app.as_root().0, "many", 2_048, 100));
+    let door = app.as_root().0;
+    let (all, ()) = tokio::join!(all, publish(&door, "many", 2_048, 100));
 
     assert_eq!(all.len(), 2_048);
     let rows = rows(&app.database, 0).await;
