@@ -91,6 +91,9 @@ settings! {
     subscriptions_max = "POTTS_SUBSCRIPTIONS_MAX", "N", "10000";
     /// Subscriptions of one caller, 1 to 100,000.
     caller_subscriptions_max = "POTTS_CALLER_SUBSCRIPTIONS_MAX", "N", "100";
+    /// After how long a stream is ended, 1s to 720h give or take a fifth, or `never`. Shorter has
+    /// callers reconnect more often than a balancer needs to spread them.
+    stream_age_max = "POTTS_STREAM_AGE_MAX", "SPAN|never", "never";
     /// The largest message that a caller may send, 64 KiB to 64 MiB, in bytes.
     message_bytes_max = "POTTS_MESSAGE_BYTES_MAX", "BYTES", "4194304";
     /// How long a request id is remembered, 1h to 7d: a retry later than that happens again.
@@ -150,6 +153,8 @@ pub struct Config {
     pub stream_connections: usize,
     pub subscriptions_max: usize,
     pub caller_subscriptions_max: usize,
+    /// None: never.
+    pub stream_age_max: Option<Duration>,
     pub message_bytes_max: usize,
     pub requests_kept: Duration,
     /// None: for ever.
@@ -256,6 +261,7 @@ impl Config {
                 100,
                 1..=100_000,
             )?,
+            stream_age_max: stream_age_max(&source)?,
             message_bytes_max: source.number(
                 "POTTS_MESSAGE_BYTES_MAX",
                 4 << 20,
@@ -340,6 +346,15 @@ fn log_retention(source: &Source<'_, impl Lookup>) -> Result<Option<Duration>, E
     }
 }
 
+/// An age that streams are ended at; none if they are not.
+fn stream_age_max(source: &Source<'_, impl Lookup>) -> Result<Option<Duration>, Error> {
+    const VARIABLE: &str = "POTTS_STREAM_AGE_MAX";
+    match source.text(VARIABLE).as_deref() {
+        None | Some("never") => Ok(None),
+        Some(_) => source.span(VARIABLE, DAY, Duration::from_secs(1)..=30 * DAY).map(Some),
+    }
+}
+
 fn data_dir(source: &Source<'_, impl Lookup>) -> Result<PathBuf, Error> {
     if let Some(dir) = folder(source, "POTTS_DATA_DIR")? {
         return Ok(dir);
@@ -405,6 +420,8 @@ impl fmt::Display for Config {
             Some(span) => format!("{}s", span.as_secs()),
             None => "never".into(),
         };
+        let seconds = |span: Duration| format!("{}s", span.as_secs());
+        let stream_age_max = self.stream_age_max.map_or("never".into(), seconds);
         let lines: &[(&str, Option<String>)] = &[
             ("POTTS_DATABASE_URL", secret(self.database_url.as_ref())),
             ("POTTS_DATA_DIR", path(Some(&self.data_dir))),
@@ -418,6 +435,7 @@ impl fmt::Display for Config {
             ("POTTS_STREAM_CONNECTIONS", Some(self.stream_connections.to_string())),
             ("POTTS_SUBSCRIPTIONS_MAX", Some(self.subscriptions_max.to_string())),
             ("POTTS_CALLER_SUBSCRIPTIONS_MAX", Some(self.caller_subscriptions_max.to_string())),
+            ("POTTS_STREAM_AGE_MAX", Some(stream_age_max)),
             ("POTTS_MESSAGE_BYTES_MAX", Some(self.message_bytes_max.to_string())),
             ("POTTS_REQUESTS_KEPT", Some(format!("{}s", self.requests_kept.as_secs()))),
             ("POTTS_LOG_RETENTION", Some(retention)),
@@ -479,6 +497,10 @@ mod tests {
             ("POTTS_LOG_RETENTION", "36501d"),
             ("POTTS_LOG_RETENTION", "999999999999d"),
             ("POTTS_LOG_RETENTION", "always"),
+            ("POTTS_STREAM_AGE_MAX", "0s"),
+            ("POTTS_STREAM_AGE_MAX", "999ms"),
+            ("POTTS_STREAM_AGE_MAX", "721h"),
+            ("POTTS_STREAM_AGE_MAX", "often"),
             ("POTTS_MESSAGE_BYTES_MAX", "1"),
             ("POTTS_TLS_CERT_FILE", "cert.pem"),
             ("POTTS_TLS_CLIENT_CA_FILE", "ca.pem"),
@@ -507,6 +529,16 @@ mod tests {
             let shown = shown.lines().find_map(|line| line.strip_prefix("POTTS_LOG_RETENTION="));
             let again = read(&[("POTTS_LOG_RETENTION", shown.unwrap())]).unwrap();
             assert_eq!(again.log_retention, kept, "{value}");
+        }
+    }
+
+    #[test]
+    fn streams_get_as_old_as_they_like_unless_an_age_is_set() {
+        for (value, age_max) in
+            [("", None), ("never", None), ("1s", Some(1)), ("720h", Some(720 * 3_600))]
+        {
+            let config = read(&[("POTTS_STREAM_AGE_MAX", value)]).unwrap();
+            assert_eq!(config.stream_age_max, age_max.map(Duration::from_secs), "{value}");
         }
     }
 

@@ -191,6 +191,7 @@ impl Server {
         let options = transport::Options {
             message_bytes_max: config.message_bytes_max,
             caller_subscriptions_max: config.caller_subscriptions_max,
+            stream_age_max: config.stream_age_max,
             tls,
         };
         self.tasks.run("grpc", transport::serve(grpc, options, parts, self.stopping.clone()));
@@ -286,6 +287,9 @@ impl Parts {
             falls: total(stats.falls),
             density_violations: total(stats.density_violations),
             tail_reads: total(stats.tail_reads),
+            page_cache_bytes: count(stats.page_cache_bytes),
+            page_hits: total(stats.page_hits),
+            page_misses: total(stats.page_misses),
         }
     }
 }

@@ -65,6 +65,9 @@ pub struct Metrics {
     falls: Gauge,
     density_violations: Gauge,
     tail_reads: Gauge,
+    page_cache_bytes: Gauge,
+    page_hits: Gauge,
+    page_misses: Gauge,
 }
 
 /// What the rooms say of themselves when somebody looks.
@@ -86,6 +89,12 @@ pub struct Snapshot {
     pub density_violations: i64,
     /// How often the tail was read.
     pub tail_reads: i64,
+    /// Bytes of pages of the log that are kept for readers that come later.
+    pub page_cache_bytes: i64,
+    /// How often a page of the log was kept, or being read for another reader.
+    pub page_hits: i64,
+    /// How often a page of the log had to be read for readers that share it.
+    pub page_misses: i64,
 }
 
 impl Default for Metrics {
@@ -139,6 +148,21 @@ impl Metrics {
                 Gauge::default()
             ),
             tail_reads: register!("stream_tail_reads", "Reads of the tail", Gauge::default()),
+            page_cache_bytes: register!(
+                "stream_page_cache_bytes",
+                "Bytes of old events that are kept for readers that come later",
+                Gauge::default()
+            ),
+            page_hits: register!(
+                "stream_page_hits",
+                "Pages of old events that were there, or being read for another reader",
+                Gauge::default()
+            ),
+            page_misses: register!(
+                "stream_page_misses",
+                "Pages of old events that had to be read",
+                Gauge::default()
+            ),
             registry,
         }
     }
@@ -179,6 +203,7 @@ impl Metrics {
     pub fn text(&self, snapshot: Snapshot) -> String {
         let Snapshot { queued, log_head, subscriptions, ring_events, ring_bytes, .. } = snapshot;
         let Snapshot { falls, density_violations, tail_reads, .. } = snapshot;
+        let Snapshot { page_cache_bytes, page_hits, page_misses, .. } = snapshot;
         self.queued.set(queued);
         self.log_head.set(log_head);
         self.subscriptions.set(subscriptions);
@@ -187,6 +212,9 @@ impl Metrics {
         self.falls.set(falls);
         self.density_violations.set(density_violations);
         self.tail_reads.set(tail_reads);
+        self.page_cache_bytes.set(page_cache_bytes);
+        self.page_hits.set(page_hits);
+        self.page_misses.set(page_misses);
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             // Writing to a string does not fail; if it ever does, the reader is told.

@@ -278,6 +278,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::canned::{Canned, message, serve_on};
+    use crate::proto::{self, subscribe_response::Message};
 
     fn connection(address: &str) -> Connection {
         let timeout = Duration::from_secs(10);
@@ -314,12 +316,57 @@ mod tests {
 
         let client = Client { timeout: Duration::from_millis(200), ..client };
         let send = async |request| client.projects().list_projects(request).await;
-        let failure = client.call(crate::proto::ListProjectsRequest::default(), send).await;
+        let failure = client.call(proto::ListProjectsRequest::default(), send).await;
 
         let failure = failure.unwrap_err();
         assert_eq!(failure.exit(), super::super::Exit::Unreachable);
         let message = "the service did not answer in time (DEADLINE_EXCEEDED)";
         assert_eq!(failure.message(), message);
+    }
+
+    /// Goal: streams that nobody reads hold up no call.
+    /// Method: more is on its way than windows hold. That it fills the connection of the streams
+    /// shows by a call on that, which is not answered.
+    #[tokio::test]
+    async fn streams_that_nobody_reads_hold_up_no_call() {
+        let batch =
+            proto::EventBatch { events: vec![vec![0; 64 << 10].into()], ..Default::default() };
+        let much = vec![message(Message::Batch(batch)); 64];
+        let canned = Canned::subscribing([much.clone(), much.clone(), much]);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let types = async |client: &Client| {
+            let mut events = client.events();
+            let call = events.list_event_types(proto::ListEventTypesRequest {});
+            timeout(Duration::from_secs(1), call).await.map(|answer| answer.unwrap())
+        };
+        let calls = async {
+            let streaming = Client::connect_for_streams(&connection(&address)).await.ok().unwrap();
+            let mut stalled = Vec::new();
+            for _ in 0..3 {
+                let stream = streaming.events().subscribe(proto::SubscribeRequest::default()).await;
+                stalled.push(stream.unwrap().into_inner());
+            }
+            let full = Instant::now() + connection(&address).timeout;
+            while types(&streaming).await.is_ok() {
+                assert!(Instant::now() < full, "three streams do not fill a connection");
+            }
+
+            let client = Client::connect(&connection(&address)).await.ok().unwrap();
+            let mut quickest = Duration::MAX;
+            for _ in 0..10 {
+                let before = Instant::now();
+                types(&client).await.expect("an answer");
+                quickest = quickest.min(before.elapsed());
+            }
+            assert!(quickest < Duration::from_millis(100), "{quickest:?}");
+            drop(stalled);
+        };
+
+        tokio::select! {
+            () = calls => (),
+            () = serve_on(&canned, listener) => panic!("the service ended first"),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,18 +46,18 @@ mod tests {
     use crate::domain::audience::Audience;
     use crate::domain::cloud_event::CloudEvent;
     use crate::domain::event::{EventType, Seq};
-    use crate::domain::name::ActorName;
+    use crate::domain::name::{ActorName, ProjectId};
     use crate::domain::value::Fields;
-    use crate::stream::{hidden, with_seq};
+    use crate::stream::{facts, hidden, with_seq};
 
     /// The stream takes an encoded event apart by the numbers of its fields: these are they.
     #[test]
-    fn a_hidden_event_is_the_event_without_what_has_become() {
+    fn an_event_is_taken_apart_and_hidden_without_what_has_become() {
         let fields = |value: &str| Fields::from_iter([("status".to_owned(), json!(value))]);
         let event = Event {
             kind: EventType::IssueTransitioned,
-            project: None,
-            subject: "projects/abc/issues/1".into(),
+            project: Some(ProjectId::parse("project", "abc").unwrap()),
+            subject: "projects/abc/issues/1/actions/2".into(),
             root: "projects/abc/issues/1".into(),
             version: 300,
             step: 2,
@@ -79,6 +79,10 @@ mod tests {
 
         let seen = proto::Event::decode(hidden(&bytes)).unwrap();
 
+        let read = facts(&bytes).unwrap();
+        assert_eq!((read.kind, read.class), (event.kind.as_str(), event.kind.class().number()));
+        assert_eq!((read.project, read.root), ("projects/abc", event.root.as_str()));
+        assert_eq!(read.subject, event.subject);
         assert!(whole.after.is_some() && whole.data.is_some() && whole.payload.is_some());
         let left = proto::Event { after: None, data: None, payload: None, hidden: true, ..whole };
         assert_eq!(seen, left);

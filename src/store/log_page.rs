@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::prepared::prepared;
+use crate::domain::audience::{Audience, Names};
 use crate::domain::event::{EventPattern, Seq};
 use crate::domain::filter::EventFilter;
 use crate::domain::reader::{Limits, Seen, View};
@@ -27,6 +28,42 @@ pub struct PageRow {
     pub seen: Seen,
     /// An encoded `potts.v1.Event` without `seq`.
     pub body: Vec<u8>,
+}
+
+/// An event as it is stored, and who may see it.
+#[derive(Clone, Debug)]
+pub struct RawRow {
+    /// Its place.
+    pub seq: Seq,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Whether it is the last of its command.
+    pub ends_command: bool,
+    /// Who may see it.
+    pub audience: Audience,
+    /// An encoded `potts.v1.Event` without `seq`.
+    pub body: Vec<u8>,
+}
+
+type SqlNames = Nullable<Array<Text>>;
+type SqlRawRow = (BigInt, SqlUuid, Bool, SqlNames, SqlNames, Binary);
+
+// What else filters look at is read out of the body, where it costs nobody who takes all.
+prepared!(
+    Raw(after: i64 => BigInt, to: i64 => BigInt) -> SqlRawRow,
+    "select seq, event_id, ends_command, visible_before, visible_after, body from events \
+     where seq > {after} and seq <= {to} order by seq"
+);
+
+/// Every event after one place, up to and including another.
+pub(super) async fn raw(conn: &mut AsyncPgConnection, after: Seq, to: Seq) -> Result<Vec<RawRow>> {
+    let raw = Raw { after: after.0, to: to.0, _of: PhantomData };
+    let rows: Vec<(i64, Uuid, bool, Names, Names, Vec<u8>)> = raw.load(conn).await?;
+    let row = |(seq, event_id, ends_command, visible_before, visible_after, body)| {
+        let audience = Audience::of(visible_before, visible_after);
+        RawRow { seq: Seq(seq), event_id, ends_command, audience, body }
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Beside the event: whether it is taken, and whether as it is.

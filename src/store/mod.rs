@@ -69,7 +69,7 @@ pub use issue_list::IssueList;
 pub use listed::Listed;
 use listed::listed;
 pub use log::{Append, LogEnd, LogRow, LogState, NewEvent, NewRequest};
-pub use log_page::{PageRow, Stretch};
+pub use log_page::{PageRow, RawRow, Stretch};
 pub use partition::{AHEAD as PARTITIONS_AHEAD, EVENTS as PARTITION_EVENTS};
 pub use purge::ISSUES_MAX as PURGE_ISSUES_MAX;
 pub use query::Selection;
@@ -303,6 +303,13 @@ impl Store {
     pub async fn log_page(&self, stretch: Stretch, view: &View) -> Result<Vec<PageRow>> {
         let mut reader = self.stream.get(None).await?;
         let rows = log_page::page(reader.conn(), stretch, view).await;
+        reader.give_back(rows).await
+    }
+
+    /// Every event after one place, up to and including another, as it is stored.
+    pub async fn log_raw(&self, after: Seq, to: Seq) -> Result<Vec<RawRow>> {
+        let mut reader = self.stream.get(None).await?;
+        let rows = log_page::raw(reader.conn(), after, to).await;
         reader.give_back(rows).await
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::open::expired;
-use super::page::{Answer, Page, Row, Trouble, Wanted};
+use super::page::{Answer, Found, Page, Row, Trouble, Wanted, ask_shared};
 use super::shared::Shared;
 use crate::domain::error::Error;
 use crate::domain::event::Seq;
@@ -20,11 +20,12 @@ use crate::store::Stretch;
 /// statements, but each of them keeps a connection for longer.
 const WINDOW: i64 = 1_000;
 const WINDOW_MAX: i64 = 100_000;
-/// Rows of a page, at first, and at most for readers that filter and for those that take all.
-/// Where most rows are sent, the time of a statement is spent on rows already at 2,000.
+/// A reader that takes one event of two, or more, shares pages of everything, until it takes less
+/// than one of four. More of the log passes through memory then, and less often.
+const WIDE_FROM: usize = 2;
+const NARROW_BELOW: usize = 4;
+/// Rows of a filtered page, at first and at most.
 const ROWS: usize = 500;
-const ROWS_FILTERED_MAX: usize = 500;
-const ROWS_WHOLE_MAX: usize = 2_000;
 /// Rows of a page while the memory for pages is used up.
 const ROWS_PRESSED: usize = 100;
 /// Not even large events make a page smaller.
@@ -51,6 +52,10 @@ pub(super) struct CatchUp {
     page: Option<Page>,
     asked: Option<oneshot::Receiver<Answer>>,
     asked_rows: usize,
+    /// Where the page was asked for that is read.
+    asked_after: Seq,
+    /// Whether the reader takes so much that pages of everything serve it best.
+    is_wide: bool,
     answered: Option<Answer>,
     window: i64,
     rows: usize,
@@ -59,11 +64,14 @@ pub(super) struct CatchUp {
 }
 
 impl CatchUp {
-    pub fn new() -> CatchUp {
+    /// Whoever asks for everything is taken to see most of it, until the first page tells.
+    pub fn new(view: &View) -> CatchUp {
         CatchUp {
             page: None,
             asked: None,
             asked_rows: 0,
+            asked_after: Seq(0),
+            is_wide: view.filter.takes_all(),
             answered: None,
             window: WINDOW,
             rows: ROWS,
@@ -107,9 +115,8 @@ impl CatchUp {
             }
             return Turn::Wait(None);
         };
-        let trouble = match answer {
+        let trouble = match answer.and_then(|found| self.take(shared, view, found)) {
             Ok(page) => {
-                self.learn(&page, view.takes_all());
                 self.ask_ahead(shared, view, &page);
                 self.page = Some(page);
                 return Turn::Rows;
@@ -121,7 +128,9 @@ impl CatchUp {
             Trouble::Expired { oldest } => {
                 return Turn::Fail(expired(oldest, shared.head().max(at)));
             }
-            Trouble::Defect(cause) if hopeless => return Turn::Fail(Error::Internal(cause)),
+            Trouble::Defect(cause) if hopeless => {
+                return Turn::Fail(Error::Internal(anyhow::anyhow!(cause)));
+            }
             Trouble::Hole if hopeless => {
                 shared.count_hole(at);
                 return Turn::Fail(Error::Internal(anyhow::anyhow!("the log is not dense")));
@@ -151,11 +160,15 @@ impl CatchUp {
 
     /// The head is read before the page: what is scanned was there.
     fn ask(&mut self, shared: &Shared, view: &Arc<View>, after: Seq) {
-        let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
+        let pressed = is_pressed(shared);
+        self.asked_after = after;
+        if self.is_wide {
+            self.asked = Some(ask_shared(shared, after, pressed));
+            return;
+        }
         self.asked_rows = if pressed { self.rows.min(ROWS_PRESSED) } else { self.rows };
         let rows = i64::try_from(self.asked_rows).unwrap_or(i64::MAX);
-        let window = if view.takes_all() { rows } else { self.window };
-        let to = Seq(after.0.saturating_add(window)).min(shared.head());
+        let to = Seq(after.0.saturating_add(self.window)).min(shared.head());
         let (reply, asked) = oneshot::channel();
         self.asked = Some(asked);
         let stretch = Stretch { after, to, limit: rows };
@@ -166,16 +179,39 @@ impl CatchUp {
     /// Asks for the page after this one, unless the ring goes on from there.
     fn ask_ahead(&mut self, shared: &Shared, view: &Arc<View>, page: &Page) {
         let Some(end) = page.rows.back().map(|row| row.position.seq) else { return };
-        let pressed = shared.pages.bytes_held() > shared.options.page_bytes_max;
-        if !pressed && !shared.read().ring.reaches(end) {
+        if !is_pressed(shared) && !shared.read().ring.reaches(end) {
             self.ask(shared, view, end);
         }
     }
 
+    /// Makes a page of what was found.
+    fn take(&mut self, shared: &Shared, view: &View, found: Found) -> Result<Page, Trouble> {
+        match found {
+            Found::Own(page) => {
+                self.learn(&page);
+                Ok(page)
+            }
+            Found::Shared(block) => {
+                // What is kept may be older than the log is now.
+                let (after, oldest) = (self.asked_after, shared.read().oldest);
+                if after.next() < oldest {
+                    return Err(Trouble::Expired { oldest });
+                }
+                self.defects = 0;
+                let rows_max = if is_pressed(shared) { ROWS_PRESSED } else { usize::MAX };
+                let page = shared.pages.take(block, after, rows_max, view);
+                self.is_wide = page.rows_taken * NARROW_BELOW >= page.rows_read;
+                Ok(page)
+            }
+        }
+    }
+
     /// Fits the next page to what this one was like.
-    fn learn(&mut self, page: &Page, takes_all: bool) {
+    fn learn(&mut self, page: &Page) {
         self.defects = 0;
-        let rows_max = if takes_all { ROWS_WHOLE_MAX } else { ROWS_FILTERED_MAX };
+        let scanned = page.rows.back().map_or(0, |row| row.position.seq.0 - self.asked_after.0);
+        self.is_wide =
+            usize::try_from(scanned).is_ok_and(|scanned| page.rows_taken * WIDE_FROM >= scanned);
         let full = page.rows_read >= self.asked_rows;
         if full {
             self.window = (self.window / 2).max(WINDOW / 2);
@@ -184,9 +220,14 @@ impl CatchUp {
         }
         if page.bytes > PAGE_BYTES {
             let fewer = page.rows_read.saturating_mul(PAGE_BYTES) / page.bytes;
-            self.rows = fewer.clamp(ROWS_MIN, rows_max);
+            self.rows = fewer.clamp(ROWS_MIN, ROWS);
         } else if full && page.bytes <= PAGE_BYTES / 2 {
-            self.rows = (self.rows * 2).min(rows_max);
+            self.rows = (self.rows * 2).min(ROWS);
         }
     }
+}
+
+/// Whether the memory for pages is used up.
+fn is_pressed(shared: &Shared) -> bool {
+    shared.pages.bytes_held() > shared.options.page_bytes_max
 }

@@ -8,6 +8,7 @@ use super::cursor::Position;
 use crate::domain::audience::Audience;
 use crate::domain::event::Seq;
 use crate::domain::filter::Facts;
+use crate::domain::reader::Seen;
 
 /// What `seq` takes in front of a body: a tag, and a varint of 64 bits.
 pub(super) const SEQ_BYTES_MAX: usize = 11;
@@ -72,6 +73,45 @@ pub(super) fn put_with_seq(seq: Seq, body: &[u8], buffer: &mut BytesMut) {
     buffer.put_u8(SEQ_TAG);
     encoding::encode_varint(seq.0.cast_unsigned(), buffer);
     buffer.put_slice(body);
+}
+
+/// What filters look at, read out of an encoded event; none if it is not one.
+pub fn facts(event: &[u8]) -> Option<Facts<'_>> {
+    const KIND: u32 = 3;
+    const CLASS: u32 = 4;
+    const PROJECT: u32 = 5;
+    const SUBJECT: u32 = 6;
+    const ROOT: u32 = 7;
+    let mut facts = Facts { project: "", root: "", subject: "", kind: "", class: 0 };
+    let mut rest = event;
+    while !rest.is_empty() {
+        let (tag, wire) = encoding::decode_key(&mut rest).ok()?;
+        match tag {
+            KIND => facts.kind = text(&mut rest)?,
+            CLASS => facts.class = encoding::decode_varint(&mut rest).ok()?.try_into().ok()?,
+            PROJECT => facts.project = text(&mut rest)?,
+            SUBJECT => facts.subject = text(&mut rest)?,
+            ROOT => facts.root = text(&mut rest)?,
+            _ => encoding::skip_field(wire, tag, &mut rest, DecodeContext::default()).ok()?,
+        }
+    }
+    Some(facts)
+}
+
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let bytes = usize::try_from(encoding::decode_varint(rest).ok()?).ok()?;
+    let (text, behind) = rest.split_at_checked(bytes)?;
+    *rest = behind;
+    std::str::from_utf8(text).ok()
+}
+
+/// The bytes of an event as a reader gets them who sees it so.
+pub(super) fn shown(seen: Seen, event: &Bytes) -> Option<Bytes> {
+    match seen {
+        Seen::No => None,
+        Seen::Hidden => Some(hidden(event)),
+        Seen::Whole => Some(event.clone()),
+    }
 }
 
 /// An encoded event as it is for a reader who may not see what has become: without the fields

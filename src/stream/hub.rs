@@ -37,6 +37,9 @@ pub struct Options {
     /// Memory for pages that readers have not taken yet. Beyond it pages are small, and none is
     /// read in advance. Default 128 MiB.
     pub page_bytes_max: usize,
+    /// Memory for pages of everything that are kept for other readers. Less has more readers ask
+    /// the database for what was just read, more helps when they are far apart. Default 32 MiB.
+    pub page_cache_bytes_max: usize,
     /// How many subscriptions may stand. Default 10,000.
     pub subscriptions_max: usize,
     /// How often the log is read without a hint, give or take a fifth. Longer delays what other
@@ -57,6 +60,7 @@ impl Default for Options {
             ring_events_max: 65_536,
             waiting_bytes_max: 16 << 20,
             page_bytes_max: 128 << 20,
+            page_cache_bytes_max: 32 << 20,
             subscriptions_max: 10_000,
             poll_period: Duration::from_millis(100),
             catch_up_pages_max: 4,
@@ -78,6 +82,8 @@ pub struct Stats {
     pub waiting_bytes: usize,
     /// Memory of pages that readers have not taken yet, about.
     pub page_bytes: usize,
+    /// Memory of pages that are kept for other readers, about.
+    pub page_cache_bytes: usize,
     /// Subscriptions that read the ring.
     pub live: usize,
     /// Subscriptions that read the log.
@@ -92,6 +98,10 @@ pub struct Stats {
     pub tail_reads: u64,
     /// Counts pages that were read for readers.
     pub page_reads: u64,
+    /// Counts pages that readers share and that were there, or on their way already.
+    pub page_hits: u64,
+    /// Counts pages that readers share and that had to be read.
+    pub page_misses: u64,
 }
 
 /// The hub of this replica; cheap to clone.

@@ -13,7 +13,7 @@ use crate::domain::event::Seq;
 use crate::domain::name::Principal;
 use crate::domain::people::Standing;
 use crate::domain::reader::View;
-use crate::store::{self, LogRow, LogState, PageRow, Store, Stretch};
+use crate::store::{self, LogRow, LogState, PageRow, RawRow, Store, Stretch};
 
 /// Asking for the time is a sign of life: an answer later than this is none.
 const NOW_WITHIN: Duration = Duration::from_secs(5);
@@ -30,6 +30,9 @@ pub trait Log: Send + Sync + Debug {
     /// Every event after one place, up to and including another; and before them the event of the
     /// place itself, without its body, if the log has it.
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>>;
+
+    /// Every event after one place, up to and including another.
+    fn raw(&self, after: Seq, to: Seq) -> Reading<'_, Vec<RawRow>>;
 
     /// What is seen of a stretch, and the row of its last place, seen or not.
     fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>>;
@@ -55,6 +58,10 @@ impl Log for Store {
 
     fn tail(&self, after: Seq, to: Seq) -> Reading<'_, Vec<LogRow>> {
         Box::pin(Store::tail(self, after, to))
+    }
+
+    fn raw(&self, after: Seq, to: Seq) -> Reading<'_, Vec<RawRow>> {
+        Box::pin(self.log_raw(after, to))
     }
 
     fn page<'a>(&'a self, stretch: Stretch, view: &'a View) -> Reading<'a, Vec<PageRow>> {

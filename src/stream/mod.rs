@@ -4,6 +4,8 @@
 
 mod batch;
 mod bells;
+mod block;
+mod cache;
 mod callers;
 mod catch_up;
 mod consumer;
@@ -24,9 +26,10 @@ mod tests;
 pub use bells::Moved;
 pub use consumer::{Consuming, Delivered, Joined, Joining, Ordered, ordered};
 pub use cursor::{Epoch, Position};
-pub use frame::{Frame, hidden, with_seq};
+pub use frame::{Frame, facts, hidden, with_seq};
 pub use hub::{Hub, Options, Stats};
 pub use log::{Log, Reading};
 pub use message::{Message, Start, Subscribe};
 pub use open::expired;
 pub use subscription::Subscription;
+pub use tail::jittered;

@@ -116,6 +116,8 @@ pub(super) struct Counters {
     pub lost_tails: AtomicU64,
     pub tail_reads: AtomicU64,
     pub page_reads: AtomicU64,
+    pub page_hits: AtomicU64,
+    pub page_misses: AtomicU64,
 }
 
 /// What the hub, its tail and its readers share.
@@ -150,7 +152,7 @@ impl Shared {
         Shared {
             log,
             options,
-            pages: Pages::default(),
+            pages: Pages::new(options.page_cache_bytes_max),
             callers: Callers::default(),
             counters: Counters::default(),
             head: AtomicI64::new(head.0),
@@ -305,6 +307,7 @@ impl Shared {
         let stopped = newest.stopped;
         let old = std::mem::replace(&mut *newest, Newest { stopped, ..Newest::new(state, head) });
         self.callers.forget();
+        self.pages.forget();
         self.head.store(head.seq.0, Ordering::Release);
         self.end_all(&mut newest, Ended::LogReplaced);
         // Another log, other people.
@@ -414,6 +417,7 @@ impl Shared {
             ring_bytes: newest.ring.bytes(),
             waiting_bytes: newest.waiting.bytes(),
             page_bytes: self.pages.bytes_held(),
+            page_cache_bytes: self.pages.bytes_kept(),
             live,
             catch_up: subscriptions.saturating_sub(live),
             falls: self.counters.falls.load(Ordering::Relaxed),
@@ -421,6 +425,8 @@ impl Shared {
             lost_tails: self.counters.lost_tails.load(Ordering::Relaxed),
             tail_reads: self.counters.tail_reads.load(Ordering::Relaxed),
             page_reads: self.counters.page_reads.load(Ordering::Relaxed),
+            page_hits: self.counters.page_hits.load(Ordering::Relaxed),
+            page_misses: self.counters.page_misses.load(Ordering::Relaxed),
         }
     }
 }

@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batch::Batch;
+use super::batch::{Batch, Scanned};
 use super::callers::{Caller, Renewal};
 use super::catch_up::{CatchUp, Turn};
 use super::cursor::{Epoch, Position};
-use super::frame::hidden;
+use super::frame::shown;
 use super::message::{Message, Subscribe};
 use super::open::Opening;
 use super::ring::{Ahead, Stretch};
 use super::shared::{Ended, Shared};
 use crate::domain::error::{Error, Result};
 use crate::domain::event::Seq;
-use crate::domain::reader::{Reader, Seen, View};
+use crate::domain::reader::{Reader, View};
 
 /// A checkpoint is sent for so many events that the filter did not take: whoever resumes scans no
 /// more than these again.
@@ -185,6 +185,14 @@ impl Subscription {
         }
     }
 
+    /// Ends it: what is told next is a cursor, if there is a later one than the last, and then the
+    /// error. One that has ended stays as it is.
+    pub fn end(&mut self, error: Error) {
+        if !matches!(self.phase, Phase::Closing(_) | Phase::Closed) {
+            self.fail(error);
+        }
+    }
+
     async fn wait(&mut self, until: Instant) {
         if self.timer.is_elapsed() || self.timer.deadline() > until {
             self.timer.as_mut().reset(until);
@@ -228,7 +236,7 @@ impl Subscription {
         match &self.phase {
             Phase::Opening { oldest } => {
                 let (oldest, cursor, head) = (*oldest, self.at, self.head());
-                self.phase = Phase::CatchUp(Box::new(CatchUp::new()));
+                self.phase = Phase::CatchUp(Box::new(CatchUp::new(&self.view)));
                 Step::Say(Message::Started { cursor, oldest, head })
             }
             Phase::CatchUp(_) => self.catch_up(),
@@ -242,7 +250,7 @@ impl Subscription {
         let view = View { filter: self.view.filter.clone(), reader };
         (self.takes_all, self.view) = (view.takes_all(), Arc::new(view));
         if let Phase::CatchUp(catch_up) = &mut self.phase {
-            **catch_up = CatchUp::new();
+            **catch_up = CatchUp::new(&self.view);
         }
     }
 
@@ -278,8 +286,8 @@ impl Subscription {
         self.spoke_at = Instant::now();
     }
 
-    /// Sends what was scanned up to `at`, if the filter took anything.
-    fn scanned(&mut self, events: Option<Vec<bytes::Bytes>>, end: Position, whole: bool) -> Step {
+    /// Sends what was scanned, if the filter took anything.
+    fn scanned(&mut self, Scanned { events, end, whole }: Scanned) -> Step {
         self.at = end;
         if let Some(events) = events {
             self.spoke();
@@ -307,19 +315,15 @@ impl Subscription {
     fn catch_up(&mut self) -> Step {
         let Phase::CatchUp(catch_up) = &mut self.phase else { return Step::Go };
         let mut batch = Batch::new(self.batch_events_max, self.batch_bytes_max);
-        let mut last = None;
         while let Some(row) = catch_up.peek() {
             if row.taken.as_ref().is_some_and(|event| !batch.fits(event)) {
                 break;
             }
             let Some(row) = catch_up.pop() else { break };
-            last = Some((row.position, row.ends_command));
-            if let Some(event) = row.taken {
-                batch.push(event);
-            }
+            batch.scan(row.position, row.ends_command, row.taken);
         }
-        if let Some((end, whole)) = last {
-            return self.scanned(batch.into_events(), end, whole);
+        if let Some(scanned) = batch.into_scanned() {
+            return self.scanned(scanned);
         }
         if self.may_go_live() {
             // All that there is by now is what it has to catch up with.
@@ -357,7 +361,7 @@ impl Subscription {
             None => Step::Go,
             Some(Ahead::Nothing) => self.silent(None),
             Some(Ahead::Passed) => self.fell_behind(),
-            Some(Ahead::Events((events, end, whole))) => self.scanned(events, end, whole),
+            Some(Ahead::Events(scanned)) => self.scanned(scanned),
         }
     }
 
@@ -384,7 +388,7 @@ impl Subscription {
         let often = self.falls.first().copied().flatten();
         self.cautious = often.is_some_and(|first| now - first <= FALLS_WITHIN);
         self.seat.set_live(false);
-        self.phase = Phase::CatchUp(Box::new(CatchUp::new()));
+        self.phase = Phase::CatchUp(Box::new(CatchUp::new(&self.view)));
         // It carries the cursor, so that a checkpoint beside it would say nothing new.
         self.spoke();
         Step::Say(Message::FellBehind { cursor: self.at, head: self.head() })
@@ -407,7 +411,7 @@ impl Subscription {
             Ahead::Nothing => Ahead::Nothing,
             Ahead::Passed => Ahead::Passed,
             Ahead::Events(Stretch { events, end, ends_command }) => {
-                Ahead::Events((Some(events), end, ends_command))
+                Ahead::Events(Scanned { events: Some(events), end, whole: ends_command })
             }
         })
     }
@@ -415,10 +419,10 @@ impl Subscription {
     /// What the ring has for a reader that filters; none if the reader must be looked at anew.
     fn scan_filtered(&self) -> Option<Ahead<Scanned>> {
         let mut batch = Batch::new(self.batch_events_max, self.batch_bytes_max);
-        let mut scanned: Option<(Position, bool)> = None;
         let mut count = 0;
         'ring: while !batch.is_full() && count < CHECKPOINT_EVENTS {
-            let at = scanned.map_or(self.at.seq, |(end, _)| end.seq);
+            let scanned = batch.end();
+            let at = scanned.unwrap_or(self.at).seq;
             let chunk = {
                 let newest = self.seat.shared.read();
                 match self.is_overtaken() {
@@ -434,28 +438,18 @@ impl Subscription {
                 Ahead::Passed | Ahead::Nothing => break,
             };
             for frame in &frames {
-                let event = match self.view.sees(frame.facts(), &frame.audience) {
-                    Seen::No => None,
-                    Seen::Hidden => Some(hidden(&frame.bytes)),
-                    Seen::Whole => Some(frame.bytes.clone()),
-                };
-                if let Some(event) = event {
-                    if !batch.fits(&event) {
-                        break 'ring;
-                    }
-                    batch.push(event);
+                let seen = self.view.sees(frame.facts(), &frame.audience);
+                let event = shown(seen, &frame.bytes);
+                if event.as_ref().is_some_and(|event| !batch.fits(event)) {
+                    break 'ring;
                 }
-                scanned = Some((frame.position(), frame.ends_command));
+                batch.scan(frame.position(), frame.ends_command, event);
                 count += 1;
             }
         }
-        let Some((end, whole)) = scanned else { return Some(Ahead::Nothing) };
-        Some(Ahead::Events((batch.into_events(), end, whole)))
+        Some(batch.into_scanned().map_or(Ahead::Nothing, Ahead::Events))
     }
 }
-
-/// Events, the place up to which was scanned, whether that ends a command.
-type Scanned = (Option<Vec<bytes::Bytes>>, Position, bool);
 
 fn catch_up_turn(phase: &mut Phase, shared: &Shared, view: &Arc<View>, at: Seq) -> Turn {
     match phase {

@@ -75,8 +75,8 @@ pub(super) async fn follow(shared: &Shared) {
     }
 }
 
-/// Give or take a fifth, so that replicas do not read in step.
-fn jittered(period: Duration) -> Duration {
+/// Give or take a fifth, so that what is done everywhere is not done in step.
+pub fn jittered(period: Duration) -> Duration {
     let drawn = RandomState::new().hash_one(()) % 401;
     period * (800 + u32::try_from(drawn).unwrap_or(200)) / 1_000
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
@@ -36,6 +37,7 @@ pub(super) struct Door {
     pub consumers: Arc<dyn Consuming>,
     pub access: Access,
     pub subscriptions: Subscriptions,
+    pub stream_age_max: Option<Duration>,
     pub stopping: CancellationToken,
 }
 

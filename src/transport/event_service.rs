@@ -8,6 +8,7 @@ use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+use super::age::{Age, too_old};
 use super::auth::{Caller, admit};
 use super::consumers::ConsumeStream;
 use super::decode::{event_filter, page_size};
@@ -110,8 +111,9 @@ impl EventService for Events {
         self.check_start(&caller, asked.start).await?;
         let subscription =
             caller.deadline.wait(self.door.hub.subscribe(&caller.name, asked)).await?;
+        let age = Age::up_to(self.door.stream_age_max);
         let reader =
-            Reader { subscription, stopping: self.door.stopping.clone(), _counted: counted };
+            Reader { subscription, age, stopping: self.door.stopping.clone(), _counted: counted };
         Ok(Response::new(Box::pin(stream::unfold(Some(reader), Reader::step))))
     }
 
@@ -279,6 +281,7 @@ impl EventService for Events {
 /// there is no task and no queue between the log and the connection.
 struct Reader {
     subscription: Subscription,
+    age: Age,
     stopping: CancellationToken,
     _counted: Counted,
 }
@@ -289,7 +292,15 @@ impl Reader {
     /// The next message; an error is the last one.
     async fn step(reader: Option<Reader>) -> Option<(Item, Option<Reader>)> {
         let mut reader = reader?;
-        match until(reader.subscription.next(), &reader.stopping).await {
+        let next = loop {
+            tokio::select! {
+                // Of those who always have something to tell, too, the age is looked at.
+                biased;
+                () = reader.age.reached() => reader.subscription.end(too_old()),
+                next = until(reader.subscription.next(), &reader.stopping) => break next,
+            }
+        };
+        match next {
             Some(Ok(message)) => {
                 let message = encode::stream_message(message, reader.subscription.epoch());
                 Some((Ok(message), Some(reader)))

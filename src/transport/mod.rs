@@ -5,6 +5,7 @@
 
 mod action;
 mod actor_service;
+mod age;
 mod agenda;
 mod auth;
 mod comments;

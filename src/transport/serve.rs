@@ -55,6 +55,8 @@ pub struct Options {
     /// How many subscriptions a caller may have. More show one that subscribes per thing where a
     /// filter would do.
     pub caller_subscriptions_max: usize,
+    /// Streams are ended when they are that old, give or take a fifth; none: they are not.
+    pub stream_age_max: Option<Duration>,
     /// Encrypts connections; none: they are plain.
     pub tls: Option<Tls>,
 }
@@ -112,6 +114,7 @@ pub async fn serve(
         consumers,
         access: access.knowing(directory),
         subscriptions: Subscriptions::at_most(options.caller_subscriptions_max),
+        stream_age_max: options.stream_age_max,
         stopping: stopping.clone(),
     };
     macro_rules! limited {
@@ -324,7 +327,12 @@ mod tests {
     const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
     fn options(tls: Option<Tls>) -> Options {
-        Options { message_bytes_max: MESSAGE_BYTES_MAX, caller_subscriptions_max: 100, tls }
+        Options {
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            caller_subscriptions_max: 100,
+            stream_age_max: None,
+            tls,
+        }
     }
 
     async fn start() -> App {

@@ -128,6 +128,9 @@ async fn statements_of_every_request_use_indexes() {
         "select id from projects where id > 'p7' order by id limit 50".into(),
         // Readers of the log.
         PAGE.into(),
+        "select seq, event_id, ends_command, visible_before, visible_after, body from events \
+         where seq > 40000 and seq <= 41000 order by seq"
+            .into(),
         "select seq from events where seq > 40000 and seq <= 42000 order by seq".into(),
         "select seq from events where seq > 0 and seq <= 50000 \
          and (seq = 50000 or root = any(array['projects/p1/issues/7'])) order by seq limit 500"

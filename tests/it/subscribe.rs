@@ -1,5 +1,7 @@
 //! Subscriptions: where they start, what they say, how they end.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use potts::proto::subscribe_request::Start;
@@ -370,6 +372,34 @@ async fn a_caller_has_a_hundred_subscriptions() {
     assert_eq!(refused.details.quota_failure().unwrap().violations.len(), 1);
     assert!(refused.details.retry_info().is_none(), "waiting does not help");
     freed.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_old_ends_with_a_last_cursor() {
+    let app = TestApp::with(&[("POTTS_STREAM_AGE_MAX", "2s")]).await;
+    app.project("abc").await;
+    let filter = EventFilter { types: vec!["project.*".into()], ..Default::default() };
+    let request = SubscribeRequest { filter: Some(filter), ..from(Start::FromBeginning(true)) };
+    let began = tokio::time::Instant::now();
+    let mut follower = subscribe(&app, request).await.unwrap();
+    assert_eq!(follower.event().await.seq, 1);
+    app.issue("abc", "The window is open").await;
+
+    let status = loop {
+        if let Err(status) = follower.message().await {
+            break status;
+        }
+    };
+
+    let age = began.elapsed();
+    let ended = told(Err::<(), _>(status));
+    assert_eq!(ended.why(), (Code::Unavailable, "SHUTTING_DOWN"));
+    assert!(ended.details.retry_info().unwrap().retry_delay.is_some());
+    assert!(age >= Duration::from_millis(1_600), "{age:?}");
+    let app = TestApp::on(app.stop().await, &[]).await;
+    app.issue("abc", "The door is open").await;
+    let rest = app.follow_from(Start::After(follower.cursor.clone())).await.event().await;
+    assert_eq!(rest.seq, 3, "the last cursor is where the reader was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

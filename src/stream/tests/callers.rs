@@ -39,7 +39,7 @@ async fn subscribe(room: &Room, start: Start) -> Subscription {
 }
 
 /// The events that come until everything up to a place was scanned.
-async fn events(subscription: &mut Subscription, to: i64) -> Vec<bytes::Bytes> {
+pub(super) async fn events(subscription: &mut Subscription, to: i64) -> Vec<bytes::Bytes> {
     let mut all = Vec::new();
     loop {
         let next = timeout(LONG, subscription.next()).await.expect("something is told");

@@ -8,14 +8,15 @@ async fn readers_attach_at_the_rings_start_and_end_and_one_off() {
     room.publish(20);
 
     for seq in 10..=20 {
-        let pages = room.hub.stats().page_reads;
+        let pages = || room.hub.stats().page_hits + room.hub.stats().page_misses;
+        let before = pages();
         let mut reader = room.subscribe(room.after(seq), all()).await.unwrap();
 
         let messages = reader.until_caught_up().await;
 
         assert_eq!(delivered(&messages), usize::try_from(20 - seq).unwrap());
         // The ring holds 13 to 20.
-        assert_eq!(room.hub.stats().page_reads > pages, seq < 12, "{seq}");
+        assert_eq!(pages() > before, seq < 12, "{seq}");
         let expected: &[_] = match seq {
             20 => &["started", "caught up"],
             _ => &["started", "batch", "caught up"],
@@ -191,13 +192,49 @@ async fn a_large_command_is_whole_once() {
         room.publish(1_000);
         let messages = reader.until(1_000).await;
 
-        let whole = messages
-            .iter()
-            .filter(|message| matches!(message, Message::Batch { command_complete: true, .. }));
-        assert_eq!((whole.count(), delivered(&messages)), (1, 1_000));
-        let last = messages.last();
-        assert!(matches!(last, Some(Message::Batch { command_complete: true, .. })));
+        let wholes = wholes(&messages);
+        assert_eq!(wholes.iter().filter(|whole| **whole).count(), 1);
+        assert_eq!((wholes.last(), delivered(&messages)), (Some(&true), 1_000));
     }
+}
+
+/// Goal: what is said of a batch is said of its last event, and not of where the scan has stopped.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_whole_when_all_of_it_was_scanned_though_later_ones_were_not() {
+    // Calls of two events, and each that is taken is the second one.
+    let shape = Shape { rare_every: 2, command: 2, ..Shape::default() };
+    for ring in [1, 65_536] {
+        let room = Room::new(VecLog::new(shape, 0), small(ring)).await;
+        let mut reader = room.subscribe(Start::Now, rare()).await.unwrap();
+        reader.until_caught_up().await;
+
+        room.publish(3);
+        let messages = reader.until(3).await;
+
+        assert_eq!(wholes(&messages), [true], "a ring of {ring}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_whole_when_its_rest_was_scanned_and_not_taken() {
+    // Calls of three events; those at 4, 8 and 12 are taken.
+    let shape = Shape { rare_every: 4, command: 3, ..Shape::default() };
+    let room = Room::new(VecLog::new(shape, 0), Options::default()).await;
+    let mut reader = room.subscribe(Start::Now, rare()).await.unwrap();
+    reader.until_caught_up().await;
+
+    room.publish(5);
+    let split = reader.until(5).await;
+    room.publish(1);
+    let rest = reader.until(6).await;
+    room.publish(4);
+    let whole = reader.until(10).await;
+    room.publish(2);
+    let last = reader.until(12).await;
+
+    assert_eq!(wholes(&split), [false], "the call of 4 goes on to 6");
+    assert_eq!(kinds(&rest), ["checkpoint"], "which is how the reader learns that it is over");
+    assert_eq!((wholes(&whole), wholes(&last)), (vec![true], vec![true]));
 }
 
 #[tokio::test(start_paused = true)]

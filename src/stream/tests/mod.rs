@@ -5,6 +5,7 @@ mod live;
 mod open;
 mod people;
 mod readers;
+mod shared_pages;
 mod tail;
 mod vec_log;
 
@@ -157,7 +158,7 @@ impl Reader {
                 self.check_batch(events.len(), events.iter().map(bytes::Bytes::len).sum());
                 let taken = self.log.taken(before.unwrap(), cursor.seq, &self.request.filter);
                 assert!(taken == *events, "other events than the log has up to {cursor:?}");
-                assert_eq!(*command_complete, self.log.ends_command(cursor.seq));
+                self.check_whole(before.unwrap(), cursor.seq, *command_complete);
                 (*cursor, *head)
             }
             Message::Checkpoint { cursor, head } => {
@@ -179,6 +180,21 @@ impl Reader {
         self.at = Some(cursor);
     }
 
+    /// A call that is said to be whole was scanned to its end. One that is not may have been, too:
+    /// not every place between the last event and the cursor was looked at, but both of these.
+    fn check_whole(&self, before: Seq, cursor: Seq, is_whole: bool) {
+        let ends = |seq: &i64| self.log.ends_command(Seq(*seq));
+        let taken = |seq: &i64| {
+            let before = Seq(*seq - 1);
+            !self.log.taken(before, Seq(*seq), &self.request.filter).is_empty()
+        };
+        let last = (before.0 + 1..=cursor.0).rev().find(taken).expect("a batch has events");
+        match is_whole {
+            true => assert!((last..=cursor.0).any(|seq| ends(&seq)), "{last} goes on"),
+            false => assert!(!ends(&last) && !ends(&cursor.0), "{last} is over at {cursor}"),
+        }
+    }
+
     fn check_batch(&self, events: usize, bytes: usize) {
         assert!((1..=self.request.batch_events_max).contains(&events));
         assert!(bytes <= self.request.batch_bytes_max || events == 1);
@@ -195,6 +211,18 @@ fn delivered(messages: &[Message]) -> usize {
         | Message::FellBehind { .. } => 0,
     };
     messages.iter().map(count).sum()
+}
+
+/// Of each batch whether its last call is said to be whole.
+fn wholes(messages: &[Message]) -> Vec<bool> {
+    let whole = |message: &Message| match message {
+        Message::Batch { command_complete, .. } => Some(*command_complete),
+        Message::Started { .. }
+        | Message::Checkpoint { .. }
+        | Message::CaughtUp { .. }
+        | Message::FellBehind { .. } => None,
+    };
+    messages.iter().filter_map(whole).collect()
 }
 
 /// The messages by their names, equal ones that follow each other once.

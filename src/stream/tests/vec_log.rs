@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use prost::encoding;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::domain::filter::{EventFilter, Facts};
 use crate::domain::name::Principal;
 use crate::domain::people::Standing;
 use crate::domain::reader::{Seen, View};
-use crate::store::{Fault, LogRow, LogState, PageRow, Result, Stretch};
+use crate::store::{Fault, LogRow, LogState, PageRow, RawRow, Result, Stretch};
 use crate::stream::{Frame, Log, Position, Reading, with_seq};
 
 /// What the events of a log are like.
@@ -71,8 +72,8 @@ impl Shape {
         Uuid::from_u64_pair(seq.cast_unsigned(), seq.cast_unsigned() ^ (self.seed << 40))
     }
 
-    fn row(self, seq: i64) -> LogRow {
-        let Facts { project, root, subject, kind, class } = self.facts(seq);
+    fn row(self, seq: i64, facts: Facts<'_>, audience: Audience) -> LogRow {
+        let Facts { project, root, subject, kind, class } = facts;
         LogRow {
             seq: Seq(seq),
             event_id: self.event_id(seq),
@@ -82,18 +83,38 @@ impl Shape {
             subject: subject.into(),
             kind: kind.into(),
             class,
-            audience: Audience::everybody(),
-            body: vec![0x5a; self.bytes],
+            audience,
+            body: body(facts, self.bytes),
         }
     }
 }
 
+/// What is stored of an event: what filters look at, and as much more as it is large.
+fn body(facts: Facts<'_>, bytes: usize) -> Vec<u8> {
+    let Facts { project, root, subject, kind, class } = facts;
+    let mut body = Vec::new();
+    for (tag, text) in [(3, kind), (5, project), (6, subject), (7, root)] {
+        encoding::string::encode(tag, &text.to_owned(), &mut body);
+    }
+    encoding::int32::encode(4, &class.into(), &mut body);
+    let left = bytes.saturating_sub(body.len() + 1);
+    let left = left.saturating_sub(encoding::encoded_len_varint(left.try_into().unwrap()));
+    encoding::bytes::encode(15, &vec![0x5a; left], &mut body);
+    body
+}
+
 impl Inner {
+    fn facts(&self, seq: i64) -> Facts<'static> {
+        let facts = self.shape.facts(seq);
+        if self.people.contains(&seq) { Facts { kind: "member.updated", ..facts } } else { facts }
+    }
+
+    fn audience(&self, seq: i64) -> Audience {
+        self.audiences.get(&seq).cloned().unwrap_or_else(Audience::everybody)
+    }
+
     fn row(&self, seq: i64) -> LogRow {
-        let row = self.shape.row(seq);
-        let kind = if self.people.contains(&seq) { "member.updated".into() } else { row.kind };
-        let told = self.audiences.get(&seq).cloned();
-        LogRow { kind, audience: told.unwrap_or(row.audience), ..row }
+        self.shape.row(seq, self.facts(seq), self.audience(seq))
     }
 
     fn rows(&self, after: Seq, to: Seq) -> impl Iterator<Item = i64> {
@@ -226,9 +247,23 @@ impl VecLog {
 
     /// What a filter takes between two places, as it is sent.
     pub fn taken(&self, after: Seq, to: Seq, filter: &EventFilter) -> Vec<Bytes> {
-        let shape = self.inner().shape;
-        let taken = (after.0 + 1..=to.0).filter(|seq| filter.takes(shape.facts(*seq)));
-        taken.map(|seq| with_seq(Seq(seq), &shape.row(seq).body)).collect()
+        let inner = self.inner();
+        let taken = (after.0 + 1..=to.0).filter(|seq| filter.takes(inner.shape.facts(*seq)));
+        taken.map(|seq| with_seq(Seq(seq), &inner.row(seq).body)).collect()
+    }
+
+    /// Counts how many pages are read at a time.
+    fn counted<'a, T: Send + 'a>(&'a self, page: Reading<'a, T>) -> Reading<'a, T> {
+        Box::pin(async move {
+            {
+                let mut inner = self.inner();
+                inner.pages_now += 1;
+                inner.pages_most = inner.pages_most.max(inner.pages_now);
+            }
+            let page = page.await;
+            self.inner().pages_now -= 1;
+            page
+        })
     }
 
     /// Reads as of now, and takes its time.
@@ -296,34 +331,25 @@ impl Log for VecLog {
         let Stretch { after, to, limit } = stretch;
         let page = self.read(move |inner| {
             let rows = inner.rows(after, to).filter_map(|place| {
-                let row = inner.row(place);
-                let Facts { project, root, subject, class, .. } = inner.shape.facts(place);
-                let facts = Facts { project, root, subject, kind: &row.kind, class };
-                let seen = view.sees(facts, &row.audience);
-                let LogRow { seq, event_id, ends_command, body, .. } = row;
-                (seen != Seen::No || place == to.0).then_some(PageRow {
-                    seq,
-                    event_id,
-                    ends_command,
-                    seen,
-                    body,
+                let seen = view.sees(inner.facts(place), &inner.audience(place));
+                (seen != Seen::No || place == to.0).then(|| {
+                    let LogRow { seq, event_id, ends_command, body, .. } = inner.row(place);
+                    PageRow { seq, event_id, ends_command, seen, body }
                 })
             });
             rows.take(usize::try_from(limit).unwrap()).collect()
         });
-        if limit == 1 {
-            return page;
-        }
-        Box::pin(async move {
-            {
-                let mut inner = self.inner();
-                inner.pages_now += 1;
-                inner.pages_most = inner.pages_most.max(inner.pages_now);
-            }
-            let page = page.await;
-            self.inner().pages_now -= 1;
-            page
-        })
+        if limit == 1 { page } else { self.counted(page) }
+    }
+
+    fn raw(&self, after: Seq, to: Seq) -> Reading<'_, Vec<RawRow>> {
+        self.counted(self.read(move |inner| {
+            let row = |place| {
+                let LogRow { seq, event_id, ends_command, audience, body, .. } = inner.row(place);
+                RawRow { seq, event_id, ends_command, audience, body }
+            };
+            inner.rows(after, to).map(row).collect()
+        }))
     }
 
     fn standings<'a>(&'a self, people: &'a [Principal]) -> Reading<'a, Vec<Standing>> {

@@ -14,6 +14,7 @@ use crate::domain::name::ConsumerName;
 use crate::ledger::Class;
 use crate::proto;
 use crate::stream::Joined;
+use crate::transport::age::{Age, too_old};
 use crate::transport::auth::{Caller, admit};
 use crate::transport::event_service::Events;
 
@@ -63,11 +64,18 @@ impl Events {
         let started = proto::consume_response::Message::Started(started);
         let started = proto::ConsumeResponse { message: Some(started) };
         // The place among the caller's streams is held for as long as this one is.
-        let left = Some((deliveries, ended, counted));
+        let held = (Age::up_to(self.door.stream_age_max), counted);
+        let left = Some((deliveries, ended, held));
         let rest = stream::unfold(left, |left| async move {
-            let (mut deliveries, ended, counted) = left?;
-            match deliveries.recv().await {
-                Some(batch) => Some((Ok(encode::batch(batch)), Some((deliveries, ended, counted)))),
+            let (mut deliveries, ended, mut held) = left?;
+            let next = tokio::select! {
+                biased;
+                // The member leaves, as it does when its caller goes away.
+                () = held.0.reached() => return Some((Err(too_old().into()), None)),
+                next = deliveries.recv() => next,
+            };
+            match next {
+                Some(batch) => Some((Ok(encode::batch(batch)), Some((deliveries, ended, held)))),
                 None => ended.await.ok().map(|error| (Err(Status::from(error)), None)),
             }
         });

@@ -43,6 +43,29 @@ async fn a_server_that_stops_gives_back_what_its_members_hold() {
     assert_eq!(ended.await.unwrap().reason, "SHUTTING_DOWN");
 }
 
+/// Goal: a member whose stream is old makes room for the next one at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_old_gives_back_what_its_member_holds() {
+    let app = TestApp::with(&[("POTTS_STREAM_AGE_MAX", "3s")]).await;
+    app.project("abc").await;
+    for title in ["one", "two"] {
+        app.issue("abc", title).await;
+    }
+    create(&app, |_| ()).await;
+    let (_other, there) = beside(&app).await;
+    let mut member = Member::of(&app.as_root(), NAME, 0).await.unwrap();
+    let held = member.take(2).await;
+    let mut next = Member::of(&Clients(there), NAME, 0).await.unwrap();
+
+    let ended = told(member.try_next().await);
+    let began = tokio::time::Instant::now();
+    let again = next.take(2).await;
+
+    assert_eq!(ended.reason, "SHUTTING_DOWN");
+    assert_eq!(seqs(&again), seqs(&held));
+    assert!(began.elapsed() < Duration::from_secs(8), "sooner than a lease ends");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_server_is_told_the_other_goes_on_with() {
     let app = issues(2).await;

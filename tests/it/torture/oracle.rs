@@ -226,8 +226,8 @@ impl Oracle {
                     let next = expected.peek().copied();
                     complaints.extend(misplaced(rows, at, cursor, last, next));
                     at = place(cursor).0;
-                    let split = complete.zip(last).map(|(is_whole, last)| (is_whole, last, next));
-                    complaints.extend(split.and_then(|split| unsaid(rows, split)));
+                    let said = complete.zip(last);
+                    complaints.extend(said.and_then(|(whole, last)| unsaid(rows, whole, last, at)));
                 }
             }
         }
@@ -274,11 +274,15 @@ fn misplaced(
     (!is_sound).then(|| format!("a cursor at {seq} after {at}, told {last:?}, next {next:?}"))
 }
 
-/// A call that is said to be whole and goes on, or the other way round.
-fn unsaid(rows: &[Row], (is_whole, last, next): (bool, &Row, Option<&Row>)) -> Option<String> {
+/// A call that is said to be whole and was not scanned to its end, or one that is not said to be
+/// whole although its end was told: as the last event, or as the place of the cursor. Places in
+/// between may have been passed unseen.
+fn unsaid(rows: &[Row], is_whole: bool, last: &Row, at: i64) -> Option<String> {
     let from = rows.partition_point(|row| row.seq < last.seq);
-    let end = rows[from..].iter().find(|row| row.ends_command)?.seq;
-    let goes_on = next.is_some_and(|next| next.seq <= end);
-    let is_true = if is_whole { !goes_on } else { !last.ends_command };
-    (!is_true).then(|| format!("the call of {} is said to be whole: {is_whole}", last.seq))
+    let scanned = rows[from..].iter().take_while(|row| row.seq <= at);
+    let is_true = match is_whole {
+        true => scanned.clone().any(|row| row.ends_command),
+        false => !last.ends_command && !scanned.last().is_some_and(|row| row.ends_command),
+    };
+    (!is_true).then(|| format!("the call of {} is said to be whole at {at}: {is_whole}", last.seq))
 }

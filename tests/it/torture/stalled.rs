@@ -34,6 +34,11 @@ pub async fn tight(addr: SocketAddr) -> Door {
 
 /// Publishes so many messages of that size.
 pub async fn publish(door: &Door, named: &str, messages: usize, bytes: usize) {
+    publish_by(128, door, named, messages, bytes).await;
+}
+
+/// The same, so many with each call.
+pub async fn publish_by(step: usize, door: &Door, named: &str, messages: usize, bytes: usize) {
     let message = |n: usize| cloudevents::CloudEvent {
         id: format!("{named}-{n}"),
         source: "/tests".into(),
@@ -42,10 +47,10 @@ pub async fn publish(door: &Door, named: &str, messages: usize, bytes: usize) {
         data: Some(Data::TextData("m".repeat(bytes))),
         ..Default::default()
     };
-    for first in (0..messages).step_by(128) {
+    for first in (0..messages).step_by(step) {
         let request = PublishEventsRequest {
             parent: "projects/abc".into(),
-            events: (first..messages.min(first + 128)).map(message).collect(),
+            events: (first..messages.min(first + step)).map(message).collect(),
             ..Default::default()
         };
         let mut events = EventServiceClient::new(door.clone());

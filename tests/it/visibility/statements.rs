@@ -112,6 +112,12 @@ async fn statements_show_what_the_domain_shows() {
     let to = Seq(ROWS.try_into().unwrap());
     let stretch = Stretch { after: Seq(0), to, limit: 1_000 };
 
+    let raw = store.log_raw(Seq(0), to).await.unwrap();
+    let told: Vec<_> = raw.into_iter().map(|row| (row.seq, row.audience)).collect();
+    let audience = |row: &Row| Audience::of(row.before.clone(), row.after.clone());
+    let expected = (1..).map(Seq).zip(rows.iter().map(audience));
+    assert_eq!(told, expected.collect::<Vec<_>>(), "whoever filters by himself is told the same");
+
     let mut shown = [0; 3];
     for _ in 0..60 {
         let (_, standing, filter) = draw();
