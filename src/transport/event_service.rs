@@ -10,7 +10,8 @@ use tonic::{Request, Response, Status};
 
 use super::auth::{Caller, admit};
 use super::consumers::ConsumeStream;
-use super::decode::{event_filter, page_size};
+use super::decode::page_size;
+use super::decode_events::event_filter;
 use super::door::{Door, Reply};
 use super::encode;
 use super::events_page::{Asked, EventsPage};
