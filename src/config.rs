@@ -3,13 +3,17 @@
 //! The only place that knows `POTTS_*`. Every setting is an environment variable and, with the same
 //! words, a flag of `serve`; the flag wins. Nothing here binds or opens anything.
 
+mod source;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+
+use source::Source;
+pub use source::{Lookup, environment};
 
 /// What a wrong setting ends the program with: `EX_CONFIG` of sysexits.h.
 pub const EXIT_CODE: u8 = 78;
@@ -164,73 +168,6 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
 }
 
-/// Reads one environment variable.
-pub trait Lookup: Fn(&str) -> Option<String> {}
-impl<F: Fn(&str) -> Option<String>> Lookup for F {}
-
-/// The environment of the process.
-pub fn environment(variable: &str) -> Option<String> {
-    std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// Where values come from: a flag, else the environment, else the default.
-struct Source<'a, L> {
-    flags: &'a Flags,
-    lookup: L,
-}
-
-impl<L: Lookup> Source<'_, L> {
-    /// An empty value counts as none: that is how a template leaves a setting out.
-    fn text(&self, variable: &'static str) -> Option<String> {
-        let flag = self.flags.get(variable).map(str::to_owned);
-        flag.or_else(|| (self.lookup)(variable)).filter(|value| !value.is_empty())
-    }
-
-    fn parse<T>(
-        &self,
-        variable: &'static str,
-        default: T,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, Error> {
-        let Some(value) = self.text(variable) else { return Ok(default) };
-        parse(&value).map_err(|cause| Error { variable, value, cause })
-    }
-
-    fn number(
-        &self,
-        variable: &'static str,
-        default: usize,
-        bounds: std::ops::RangeInclusive<usize>,
-    ) -> Result<usize, Error> {
-        self.parse(variable, default, |value| {
-            let number = value.parse().ok().filter(|number| bounds.contains(number));
-            let (least, most) = (bounds.start(), bounds.end());
-            number.ok_or_else(|| format!("must be a number from {least} to {most}"))
-        })
-    }
-
-    fn span(
-        &self,
-        variable: &'static str,
-        default: Duration,
-        bounds: std::ops::RangeInclusive<Duration>,
-    ) -> Result<Duration, Error> {
-        self.parse(variable, default, |value| {
-            let span = value.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
-            let span = Duration::try_from(span).map_err(|_| "must not be negative")?;
-            let (least, most) = (bounds.start(), bounds.end());
-            bounds
-                .contains(&span)
-                .then_some(span)
-                .ok_or_else(|| format!("must be from {least:?} to {most:?}"))
-        })
-    }
-}
-
-fn addr(value: &str) -> Result<SocketAddr, String> {
-    SocketAddr::from_str(value).map_err(|_| "must be an address such as 127.0.0.1:50051".into())
-}
-
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -247,8 +184,8 @@ impl Config {
         let config = Config {
             database_url: source.text("POTTS_DATABASE_URL").map(SecretString::from),
             data_dir: data_dir(&source)?,
-            grpc_addr: source.parse("POTTS_GRPC_ADDR", loopback(50051), addr)?,
-            http_addr: source.parse("POTTS_HTTP_ADDR", loopback(8080), addr)?,
+            grpc_addr: source.addr("POTTS_GRPC_ADDR", loopback(50051))?,
+            http_addr: source.addr("POTTS_HTTP_ADDR", loopback(8080))?,
             root_token: root_token(&source)?,
             log: source.text("POTTS_LOG").unwrap_or_else(|| "info".into()),
             migrate,

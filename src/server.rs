@@ -152,7 +152,7 @@ impl Server {
         keep!("clock", engine::clock(store, hub, ledger));
         keep!("leases", engine::leases(store, hub, ledger));
         keep!("gatekeeper", engine::gatekeeper(store, hub, ledger));
-        keep!("expiry", engine::expiry(store, hub, ledger));
+        keep!("expiry", engine::expiry(store, hub, ledger, metrics));
         let members = (parts.consumers.clone(), stopping.clone());
         tasks.keep("consumers", move || {
             let (consumers, stopping) = members.clone();

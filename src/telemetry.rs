@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -45,6 +46,16 @@ struct CallLabels {
     code: String,
 }
 
+/// The one label that is no closed set: of which consumer somebody must look is all that matters.
+/// What is bounded is their number.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ConsumerLabels {
+    consumer: String,
+}
+
+/// Of so many consumers it is told how far they are behind.
+const CONSUMERS_TOLD: usize = 10;
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -59,6 +70,9 @@ pub struct Metrics {
     queued: Gauge,
     log_head: Gauge,
     partitions_ahead: Gauge,
+    consumers: Gauge,
+    consumer_lag: Family<ConsumerLabels, Gauge>,
+    consumers_told: Mutex<Vec<ConsumerLabels>>,
     subscriptions: Gauge,
     ring_events: Gauge,
     ring_bytes: Gauge,
@@ -138,6 +152,17 @@ impl Metrics {
                 "Partitions ready behind the one in use; below 2 somebody must look",
                 Gauge::default()
             ),
+            consumers: register!(
+                "consumers",
+                "Consumers that have not expired, for which the log is kept",
+                Gauge::default()
+            ),
+            consumer_lag: register!(
+                "consumer_lag_events",
+                "Events that the log keeps for a consumer, of the ten farthest behind",
+                Family::default()
+            ),
+            consumers_told: Mutex::default(),
             subscriptions: register!("stream_subscriptions", "Open ones", Gauge::default()),
             ring_events: register!("stream_ring_events", "Events in memory", Gauge::default()),
             ring_bytes: register!("stream_ring_bytes", "Bytes in memory", Gauge::default()),
@@ -199,6 +224,22 @@ impl Metrics {
         self.partitions_ahead.set(ahead);
     }
 
+    /// So many consumers hold the log, and so many events it keeps for each, most for the first.
+    pub fn consumers(&self, count: i64, lags: impl IntoIterator<Item = (String, i64)>) {
+        self.consumers.set(count);
+        let labels = |(consumer, lag)| (ConsumerLabels { consumer }, lag);
+        let lags = lags.into_iter().take(CONSUMERS_TOLD).map(labels);
+        let (new, lags): (Vec<_>, Vec<i64>) = lags.unzip();
+        let mut told = self.consumers_told.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in told.iter().filter(|labels| !new.contains(labels)) {
+            self.consumer_lag.remove(gone);
+        }
+        for (labels, lag) in new.iter().zip(lags) {
+            self.consumer_lag.get_or_create(labels).set(lag);
+        }
+        *told = new;
+    }
+
     /// Everything, as text for Prometheus (OpenMetrics 1.0).
     pub fn text(&self, snapshot: Snapshot) -> String {
         let Snapshot { queued, log_head, subscriptions, ring_events, ring_bytes, .. } = snapshot;
@@ -221,5 +262,34 @@ impl Metrics {
             let _ = write!(text, "# {error}");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The series of how far consumers are behind.
+    fn lags(metrics: &Metrics) -> Vec<String> {
+        let text = metrics.text(Snapshot::default());
+        let lags = text.lines().filter(|line| line.starts_with("potts_consumer_lag_events{"));
+        lags.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_the_consumers_that_are_farthest_behind_are_told() {
+        let metrics = Metrics::new();
+        let lag = |n: i64| (format!("projects/abc/consumers/c{n}"), 100 - n);
+
+        assert_eq!(lags(&metrics), [""; 0]);
+        metrics.consumers(12, (0..12).map(lag));
+        assert_eq!(lags(&metrics).len(), CONSUMERS_TOLD);
+        metrics.consumers(1, [lag(11)]);
+
+        assert_eq!(
+            lags(&metrics),
+            ["potts_consumer_lag_events{consumer=\"projects/abc/consumers/c11\"} 89"]
+        );
+        assert!(metrics.text(Snapshot::default()).contains("\npotts_consumers 1\n"));
     }
 }

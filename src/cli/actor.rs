@@ -319,8 +319,8 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Which { filter, order_by, limit, json } = self.which;
-        let json = json.then_some("potts.v1.Actor");
+        let Which { filter, order_by, shown } = self.which;
+        let message = "potts.v1.Actor";
         let head = ["ACTOR", "KIND", "STATE", "ADMIN", "NAME"];
         let ask = async |page_size, page_token| {
             let (filter, order_by) = (filter.clone(), order_by.clone());
@@ -329,7 +329,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.actors, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

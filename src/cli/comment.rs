@@ -6,7 +6,7 @@ use super::client::Client;
 use super::names::short;
 use super::project::Write;
 use super::render::{clipped, time};
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Shown, send_write};
 use super::{Failure, Output};
 use crate::proto;
 
@@ -65,12 +65,8 @@ struct Add {
 struct List {
     /// An issue, by its key or name, or an action, such as ABC-12/actions/3
     parent: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// Which comment, and as who read it.
@@ -136,8 +132,8 @@ impl Add {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { parent, limit, json } = self;
-        let json = json.then_some("potts.v1.Comment");
+        let List { parent, shown } = self;
+        let message = "potts.v1.Comment";
         let head = ["COMMENT", "BY", "SAID", "TEXT"];
         let ask = async |page_size, page_token| {
             let request =
@@ -146,7 +142,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.comments, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

@@ -6,6 +6,7 @@ use prost::Message as _;
 use super::client::{Client, Connection};
 use super::json::write_line;
 use super::render::{event_line, table};
+use super::verbs::Shown;
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -64,12 +65,8 @@ struct List {
     /// Newest first
     #[arg(long)]
     newest_first: bool,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Args, Debug)]
@@ -141,7 +138,7 @@ impl Event {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { filter, newest_first, limit, json } = self;
+        let List { filter, newest_first, shown: Shown { limit, json } } = self;
         let mut left = limit.unwrap_or(usize::MAX);
         let mut page_token = String::new();
         while left > 0 {

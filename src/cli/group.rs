@@ -314,8 +314,8 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Which { filter, order_by, limit, json } = self.which;
-        let json = json.then_some("potts.v1.Group");
+        let Which { filter, order_by, shown } = self.which;
+        let message = "potts.v1.Group";
         let head = ["GROUP", "KIND", "NAME", "MEMBERS"];
         let ask = async |page_size, page_token| {
             let (filter, order_by) = (filter.clone(), order_by.clone());
@@ -324,7 +324,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.groups, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

@@ -263,8 +263,8 @@ impl Get {
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
         let List { project, which } = self;
-        let Which { filter, order_by, limit, json } = which;
-        let json = json.then_some("potts.v1.Member");
+        let Which { filter, order_by, shown } = which;
+        let message = "potts.v1.Member";
         let head = ["MEMBER", "ROLE", "WHO", "CREATED"];
         let ask = async |page_size, page_token| {
             let parent = project.clone();
@@ -275,7 +275,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.members, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

@@ -235,9 +235,9 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Which { filter, order_by, limit, json } = self.which;
-        let json = json.then_some("potts.v1.Project");
-        let listing = Listing { limit, json, head: ["PROJECT", "NAME", "CREATED"], row };
+        let Which { filter, order_by, shown } = self.which;
+        let message = "potts.v1.Project";
+        let listing = Listing { shown, message, head: ["PROJECT", "NAME", "CREATED"], row };
         let ask = async |page_size, page_token| {
             let (filter, order_by) = (filter.clone(), order_by.clone());
             let request = proto::ListProjectsRequest { page_size, page_token, filter, order_by };

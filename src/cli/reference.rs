@@ -6,7 +6,7 @@ use super::client::Client;
 use super::names::short;
 use super::project::Write;
 use super::render::clipped;
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Shown, send_write};
 use super::{Failure, Output};
 use crate::proto;
 use crate::proto::reference::Target;
@@ -96,12 +96,8 @@ struct To {
 struct List {
     /// From where: an issue or an action, such as ABC-12/actions/3; also an actor or an event
     parent: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Args, Debug)]
@@ -159,8 +155,8 @@ impl Add {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { parent, limit, json } = self;
-        let json = json.then_some("potts.v1.Reference");
+        let List { parent, shown } = self;
+        let message = "potts.v1.Reference";
         let head = ["REFERENCE", "ROLE", "LABEL", "TARGET"];
         let ask = async |page_size, page_token| {
             let request =
@@ -169,7 +165,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.references, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

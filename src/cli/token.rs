@@ -9,7 +9,7 @@ use super::client::{Client, request_id, span};
 use super::json::write_line;
 use super::project::Write;
 use super::render::time;
-use super::verbs::{Listing, send_write};
+use super::verbs::{Listing, Shown, send_write};
 use super::{Failure, Output, names};
 use crate::proto;
 
@@ -65,12 +65,8 @@ struct List {
     /// Whose: ann or actors/ann
     #[arg(value_parser = names::actor)]
     actor: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Args, Debug)]
@@ -137,8 +133,8 @@ impl Create {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { actor, limit, json } = self;
-        let json = json.then_some("potts.v1.Credential");
+        let List { actor, shown } = self;
+        let message = "potts.v1.Credential";
         let head = ["CREDENTIAL", "NAME", "CREATED", "EXPIRES", "REVOKED"];
         let ask = async |page_size, page_token| {
             let request =
@@ -147,7 +143,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.credentials, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

@@ -16,6 +16,13 @@ pub struct Which {
     /// In this order, such as: create_time desc. By name otherwise
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     pub order_by: String,
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
+/// How much of a list is printed, and how.
+#[derive(Args, Debug)]
+pub struct Shown {
     /// At most so many; all of them otherwise
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
@@ -30,7 +37,7 @@ const PAGE: i32 = 500;
 /// Sends a write and prints its answer.
 macro_rules! send_write {
     (
-        $client:ident.$service:ident.$send:ident, $output:ident, $write:ident, $answer:literal,
+        $client:ident.$service:ident.$send:ident, $output:ident, $write:ident, $answer:expr,
         $request:expr, $noun:ident => $row:expr
     ) => {{
         let send = async |request| $client.$service().$send(request).await;
@@ -49,10 +56,10 @@ pub(super) use send_write;
 
 /// How a list is printed.
 pub struct Listing<T, const N: usize> {
-    /// At most so many; none: all of them.
-    pub limit: Option<usize>,
-    /// Each as one line of ProtoJSON, under this name of the contract.
-    pub json: Option<&'static str>,
+    /// How much, and how.
+    pub shown: Shown,
+    /// What one of them is called in the contract.
+    pub message: &'static str,
     /// The head of the table.
     pub head: [&'static str; N],
     /// One of them as a row.
@@ -67,7 +74,7 @@ impl<T: Message, const N: usize> Listing<T, N> {
         output: &mut Output<'_>,
         ask: impl AsyncFn(i32, String) -> Result<(Vec<T>, String), Failure>,
     ) -> Result<(), Failure> {
-        let Listing { limit, json, head, row } = self;
+        let Listing { shown: Shown { limit, json }, message, head, row } = self;
         let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
         let mut head = Some(head);
         while left > 0 {
@@ -75,16 +82,13 @@ impl<T: Message, const N: usize> Listing<T, N> {
             let (mut items, next) = ask(page_size, page_token).await?;
             items.truncate(left);
             left -= items.len();
-            match json {
-                Some(name) => {
-                    for item in &items {
-                        write_line(output.out, name, &item.encode_to_vec())?;
-                    }
+            if json {
+                for item in &items {
+                    write_line(output.out, message, &item.encode_to_vec())?;
                 }
-                None => {
-                    let rows: Vec<_> = items.iter().map(row).collect();
-                    table(output.out, head.take(), &rows)?;
-                }
+            } else {
+                let rows: Vec<_> = items.iter().map(row).collect();
+                table(output.out, head.take(), &rows)?;
             }
             page_token = next;
             if page_token.is_empty() {

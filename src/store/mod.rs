@@ -59,7 +59,9 @@ use uuid::Uuid;
 pub use action::{ActionList, ActionsOf, Attempts, Ended, GatePlace};
 pub use agenda::{AgendaQuery, AgendaRead};
 pub use connect::{Connector, Purpose};
-pub use consumer::{BehindMax, ConsumerLook, ConsumerProgress, ParkedRow};
+pub use consumer::{
+    BehindMax, ConsumerBehind, ConsumerLook, ConsumerProgress, ConsumersBehind, ParkedRow,
+};
 pub use credential::LetIn;
 pub use error::{Fault, Result, SqlError};
 pub use facts::{Facts, VERSION_MIN, facts};

@@ -85,7 +85,7 @@ pub(super) fn walk_all<'a, 'b>(
 ) -> QueryResult<()> {
     walk(text, out, |name, out| match name {
         "columns" => {
-            out.push_sql(&parameters.join(", "));
+            list(parameters, out);
             Ok(())
         }
         "rows" => {
@@ -94,12 +94,19 @@ pub(super) fn walk_all<'a, 'b>(
                 bind(parameter, out)?;
             }
             out.push_sql(") as u (");
-            out.push_sql(&parameters.join(", "));
+            list(parameters, out);
             out.push_sql(")");
             Ok(())
         }
         parameter => bind(parameter, out),
     })
+}
+
+fn list(names: &[&str], out: &mut AstPass<'_, '_, Pg>) {
+    for (n, name) in names.iter().enumerate() {
+        out.push_sql(if n == 0 { "" } else { ", " });
+        out.push_sql(name);
+    }
 }
 
 /// Writes the text of a statement, and binds a parameter wherever it names one.

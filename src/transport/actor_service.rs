@@ -4,10 +4,10 @@ use tonic::{Request, Response};
 use uuid::Uuid;
 
 use super::auth::{admit, admit_write};
-use super::door::{Door, Reply, respond};
+use super::door::{Door, Reply, answer, written};
 use super::page_token::List;
 use super::paging::{Filled, FilteredPage, Page, Sent};
-use super::people::{self, Outcome};
+use super::people;
 use super::token;
 use crate::domain::access;
 use crate::domain::error::not_found;
@@ -30,11 +30,7 @@ impl ActorService for Actors {
         &self,
         request: Request<proto::CreateActorRequest>,
     ) -> Reply<proto::CreateActorResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateActor::try_from(message)?;
-        let Outcome { resource: actor, changed, cursor, replayed } =
-            people::write_actor(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::CreateActorResponse { actor, changed, cursor }, replayed))
+        written!(self.door.write_actor(request: CreateActor) -> CreateActorResponse { actor })
     }
 
     async fn get_actor(
@@ -75,55 +71,35 @@ impl ActorService for Actors {
         &self,
         request: Request<proto::UpdateActorRequest>,
     ) -> Reply<proto::UpdateActorResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateActor::try_from(message)?;
-        let Outcome { resource: actor, changed, cursor, replayed } =
-            people::write_actor(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::UpdateActorResponse { actor, changed, cursor }, replayed))
+        written!(self.door.write_actor(request: UpdateActor) -> UpdateActorResponse { actor })
     }
 
     async fn delete_actor(
         &self,
         request: Request<proto::DeleteActorRequest>,
     ) -> Reply<proto::DeleteActorResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteActor::try_from(message)?;
-        let Outcome { resource: actor, changed, cursor, replayed } =
-            people::write_actor(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::DeleteActorResponse { actor, changed, cursor }, replayed))
+        written!(self.door.write_actor(request: DeleteActor) -> DeleteActorResponse { actor })
     }
 
     async fn enable_actor(
         &self,
         request: Request<proto::EnableActorRequest>,
     ) -> Reply<proto::EnableActorResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = EnableActor::try_from(message)?;
-        let Outcome { resource: actor, changed, cursor, replayed } =
-            people::write_actor(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::EnableActorResponse { actor, changed, cursor }, replayed))
+        written!(self.door.write_actor(request: EnableActor) -> EnableActorResponse { actor })
     }
 
     async fn disable_actor(
         &self,
         request: Request<proto::DisableActorRequest>,
     ) -> Reply<proto::DisableActorResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DisableActor::try_from(message)?;
-        let Outcome { resource: actor, changed, cursor, replayed } =
-            people::write_actor(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::DisableActorResponse { actor, changed, cursor }, replayed))
+        written!(self.door.write_actor(request: DisableActor) -> DisableActorResponse { actor })
     }
 
     async fn create_group(
         &self,
         request: Request<proto::CreateGroupRequest>,
     ) -> Reply<proto::CreateGroupResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateGroup::try_from(message)?;
-        let Outcome { resource: group, changed, cursor, replayed } =
-            people::write_group(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::CreateGroupResponse { group, changed, cursor }, replayed))
+        written!(self.door.write_group(request: CreateGroup) -> CreateGroupResponse { group })
     }
 
     async fn get_group(
@@ -164,22 +140,14 @@ impl ActorService for Actors {
         &self,
         request: Request<proto::UpdateGroupRequest>,
     ) -> Reply<proto::UpdateGroupResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateGroup::try_from(message)?;
-        let Outcome { resource: group, changed, cursor, replayed } =
-            people::write_group(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::UpdateGroupResponse { group, changed, cursor }, replayed))
+        written!(self.door.write_group(request: UpdateGroup) -> UpdateGroupResponse { group })
     }
 
     async fn delete_group(
         &self,
         request: Request<proto::DeleteGroupRequest>,
     ) -> Reply<proto::DeleteGroupResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteGroup::try_from(message)?;
-        let Outcome { resource: group, changed, cursor, replayed } =
-            people::write_group(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::DeleteGroupResponse { group, changed, cursor }, replayed))
+        written!(self.door.write_group(request: DeleteGroup) -> DeleteGroupResponse { group })
     }
 
     async fn create_credential(
@@ -189,12 +157,8 @@ impl ActorService for Actors {
         let (admitted, message) = admit_write(&self.door.access, request).await?;
         let (token, hash) = token::draw()?;
         let verb = people::create_credential(message, hash)?;
-        let (Outcome { resource: credential, changed, cursor, replayed }, token) =
-            people::issue_credential(&self.door, &admitted, verb, &token).await?;
-        Ok(respond(
-            proto::CreateCredentialResponse { credential, changed, cursor, token },
-            replayed,
-        ))
+        let (outcome, token) = self.door.issue_credential(&admitted, verb, &token).await?;
+        answer!(outcome -> CreateCredentialResponse { credential, token })
     }
 
     async fn list_credentials(
@@ -223,10 +187,7 @@ impl ActorService for Actors {
         &self,
         request: Request<proto::RevokeCredentialRequest>,
     ) -> Reply<proto::RevokeCredentialResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = RevokeCredential::try_from(message)?;
-        let Outcome { resource: credential, changed, cursor, replayed } =
-            people::write_credential(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::RevokeCredentialResponse { credential, changed, cursor }, replayed))
+        written!(self.door.write_credential(request: RevokeCredential)
+            -> RevokeCredentialResponse { credential })
     }
 }

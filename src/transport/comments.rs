@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tonic::{Request, Response};
 
-use super::auth::{Admitted, Caller, admit, admit_write};
+use super::auth::{Admitted, Caller, admit};
 use super::decode::etag;
-use super::door::{Written, expected, respond};
+use super::door::{Outcome, Written, expected, written};
 use super::issue_service::Issues;
 use super::mask::paths;
 use super::page_token::List;
@@ -17,14 +17,6 @@ use crate::domain::error::{Error, Result, not_found, required};
 use crate::domain::name::{CommentName, CommentParent};
 use crate::ledger::Answer;
 use crate::proto::{self, well_known::to_timestamp};
-
-/// What every write of a comment answers.
-struct Outcome {
-    comment: Option<proto::Comment>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
 
 fn encode(comment: &Comment) -> proto::Comment {
     let Comment { name, uid, version, created_at, updated_at, creator, text, edited_at } = comment;
@@ -90,7 +82,11 @@ impl TryFrom<proto::DeleteCommentRequest> for DeleteComment {
 }
 
 impl Issues {
-    async fn write_comment(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+    async fn write_comment(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+    ) -> Result<Outcome<proto::Comment>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateComment(_));
         let deletes = matches!(verb, Verb::DeleteComment(_));
@@ -113,7 +109,7 @@ impl Issues {
                 (encode(&self.stored_comment(&admitted.caller, &name).await?), true)
             }
         };
-        Ok(Outcome { comment: Some(comment), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(comment), changed, cursor, replayed })
     }
 
     async fn stored_comment(&self, caller: &Caller, name: &CommentName) -> Result<Comment> {
@@ -126,11 +122,7 @@ impl Issues {
         &self,
         request: Request<proto::CreateCommentRequest>,
     ) -> Result<Response<proto::CreateCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateComment::try_from(message)?;
-        let Outcome { comment, changed, cursor, replayed } =
-            self.write_comment(&admitted, verb).await?;
-        Ok(respond(proto::CreateCommentResponse { comment, changed, cursor }, replayed))
+        written!(self.write_comment(request: CreateComment) -> CreateCommentResponse { comment })
     }
 
     pub(super) async fn comment_got(
@@ -168,21 +160,13 @@ impl Issues {
         &self,
         request: Request<proto::UpdateCommentRequest>,
     ) -> Result<Response<proto::UpdateCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateComment::try_from(message)?;
-        let Outcome { comment, changed, cursor, replayed } =
-            self.write_comment(&admitted, verb).await?;
-        Ok(respond(proto::UpdateCommentResponse { comment, changed, cursor }, replayed))
+        written!(self.write_comment(request: UpdateComment) -> UpdateCommentResponse { comment })
     }
 
     pub(super) async fn comment_deleted(
         &self,
         request: Request<proto::DeleteCommentRequest>,
     ) -> Result<Response<proto::DeleteCommentResponse>> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteComment::try_from(message)?;
-        let Outcome { comment, changed, cursor, replayed } =
-            self.write_comment(&admitted, verb).await?;
-        Ok(respond(proto::DeleteCommentResponse { comment, changed, cursor }, replayed))
+        written!(self.write_comment(request: DeleteComment) -> DeleteCommentResponse { comment })
     }
 }

@@ -1,23 +1,35 @@
-//! What is said of issues by verbs of their own: how they begin, who works on them, how they stand
-//! to each other.
+//! Requests about issues to commands: how they begin and move, who works on them, how they stand to
+//! each other.
 
 use std::collections::BTreeSet;
 
 use super::decode::etag;
+use super::mask;
 use crate::domain::error::{Error, Result, invalid, required, too_large};
-use crate::domain::issue::{ActivateIssue, AssignIssue, DeactivateIssue, Start};
+use crate::domain::issue::{
+    ActivateIssue, AssignIssue, CloseIssue, CreateIssue, DeactivateIssue, DeleteIssue, Move,
+    ReopenIssue, Start, TransitionIssue, UndeleteIssue, UpdateIssue, check_resolution,
+};
 use crate::domain::name::{
     ActorName, ConfigurationKind, ConfigurationName, Id, IssueName, Principal, ProjectId,
     RelationName,
 };
 use crate::domain::relation::{CreateIssueRelation, DeleteIssueRelation, Link, RelationKind};
-use crate::proto;
+use crate::domain::value::check_text;
+use crate::proto::{self, well_known};
 
+/// What is said with a move is a remark; more is a comment.
+const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// Longer lists are refused before anybody is looked up.
 const PEOPLE_MAX: usize = 64;
 
+fn message(sent: String) -> Result<String> {
+    check_text("message", &sent, MESSAGE_BYTES_MAX)?;
+    Ok(sent)
+}
+
 /// How an issue of a project begins.
-pub(super) fn start(project: &ProjectId, issue: &proto::Issue) -> Result<Start> {
+fn start(project: &ProjectId, issue: &proto::Issue) -> Result<Start> {
     let owner = issue.owner.as_str();
     let owner = (!owner.is_empty()).then(|| ActorName::parse("issue.owner", owner)).transpose()?;
     Ok(Start {
@@ -49,6 +61,115 @@ fn people(field: &str, sent: &[String]) -> Result<BTreeSet<Principal>> {
     }
     let one = |(n, name): (usize, &String)| Principal::parse(&format!("{field}[{n}]"), name);
     sent.iter().enumerate().map(one).collect()
+}
+
+impl TryFrom<proto::CreateIssueRequest> for CreateIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::CreateIssueRequest) -> Result<CreateIssue> {
+        let proto::CreateIssueRequest { parent, issue, request_id: _, validate_only: _ } = request;
+        let project = ProjectId::parse_name("parent", &parent)?;
+        let issue = issue.ok_or_else(|| required("issue"))?;
+        let start = start(&project, &issue)?;
+        Ok(CreateIssue { project, start, edits: mask::edits(issue, None)? })
+    }
+}
+
+impl TryFrom<proto::UpdateIssueRequest> for UpdateIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::UpdateIssueRequest) -> Result<UpdateIssue> {
+        let proto::UpdateIssueRequest { issue, update_mask, request_id: _, validate_only: _ } =
+            request;
+        let issue = issue.ok_or_else(|| required("issue"))?;
+        let name = IssueName::parse("issue.name", &issue.name)?;
+        let etag = etag(issue.etag.clone());
+        Ok(UpdateIssue { name, etag, edits: mask::edits(issue, update_mask)? })
+    }
+}
+
+impl TryFrom<proto::DeleteIssueRequest> for DeleteIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::DeleteIssueRequest) -> Result<DeleteIssue> {
+        let proto::DeleteIssueRequest { name, etag, request_id: _, validate_only: _ } = request;
+        Ok(DeleteIssue { name: IssueName::parse("name", &name)?, etag: self::etag(etag) })
+    }
+}
+
+impl TryFrom<proto::UndeleteIssueRequest> for UndeleteIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::UndeleteIssueRequest) -> Result<UndeleteIssue> {
+        let proto::UndeleteIssueRequest { name, etag, request_id: _, validate_only: _ } = request;
+        Ok(UndeleteIssue { name: IssueName::parse("name", &name)?, etag: self::etag(etag) })
+    }
+}
+
+impl TryFrom<proto::TransitionIssueRequest> for TransitionIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::TransitionIssueRequest) -> Result<TransitionIssue> {
+        use proto::transition_issue_request::Move as Sent;
+        let proto::TransitionIssueRequest {
+            name,
+            r#move,
+            parameters,
+            message,
+            etag,
+            request_id: _,
+            validate_only: _,
+        } = request;
+        let name = IssueName::parse("name", &name)?;
+        let to = match r#move {
+            Some(Sent::Transition(id)) if !id.is_empty() => Move::Along(id),
+            Some(Sent::To(id)) if !id.is_empty() => Move::To(id),
+            Some(Sent::To(_)) => return Err(required("to")),
+            Some(Sent::Transition(_)) | None => return Err(required("transition")),
+        };
+        let parameters = well_known::fields("parameters", parameters.unwrap_or_default())?;
+        let message = self::message(message)?;
+        Ok(TransitionIssue { name, to, parameters, message, etag: self::etag(etag) })
+    }
+}
+
+impl TryFrom<proto::CloseIssueRequest> for CloseIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::CloseIssueRequest) -> Result<CloseIssue> {
+        let proto::CloseIssueRequest {
+            name,
+            resolution,
+            message,
+            etag,
+            request_id: _,
+            validate_only: _,
+            duplicate_of,
+        } = request;
+        let name = IssueName::parse("name", &name)?;
+        check_resolution("resolution", &resolution)?;
+        let duplicate_of = (!duplicate_of.is_empty())
+            .then(|| IssueName::parse("duplicate_of", &duplicate_of))
+            .transpose()?;
+        Ok(CloseIssue {
+            name,
+            resolution,
+            duplicate_of,
+            message: self::message(message)?,
+            etag: self::etag(etag),
+        })
+    }
+}
+
+impl TryFrom<proto::ReopenIssueRequest> for ReopenIssue {
+    type Error = Error;
+
+    fn try_from(request: proto::ReopenIssueRequest) -> Result<ReopenIssue> {
+        let proto::ReopenIssueRequest { name, message, etag, request_id: _, validate_only: _ } =
+            request;
+        let name = IssueName::parse("name", &name)?;
+        Ok(ReopenIssue { name, message: self::message(message)?, etag: self::etag(etag) })
+    }
 }
 
 impl TryFrom<proto::AssignIssueRequest> for AssignIssue {
@@ -136,8 +257,12 @@ impl TryFrom<proto::DeleteIssueRelationRequest> for DeleteIssueRelation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
+
     use super::*;
     use crate::domain::error::Reason;
+    use crate::transport::decode::tests::refused;
 
     fn abc() -> ProjectId {
         ProjectId::parse("p", "abc").unwrap()
@@ -196,5 +321,75 @@ mod tests {
         }
         assert_eq!(relation_kind("k", 0).unwrap_err().reason(), Reason::FieldRequired);
         assert_eq!(relation_kind("k", 99).unwrap_err().reason(), Reason::FieldInvalid);
+    }
+
+    fn transition(to: Option<proto::transition_issue_request::Move>) -> Result<TransitionIssue> {
+        let request = proto::TransitionIssueRequest {
+            name: "ABC-1".into(),
+            r#move: to,
+            message: "m".repeat(4096),
+            ..Default::default()
+        };
+        request.try_into()
+    }
+
+    #[test]
+    fn a_move_must_be_said() {
+        use proto::transition_issue_request::Move as Sent;
+
+        assert_eq!(transition(Some(Sent::To("a".into()))).unwrap().to, Move::To("a".into()));
+        let along = transition(Some(Sent::Transition("a".into()))).unwrap().to;
+        assert_eq!(along, Move::Along("a".into()));
+        refused(transition(None), Reason::FieldRequired, "transition");
+        let empty = transition(Some(Sent::To(String::new())));
+        refused(empty, Reason::FieldRequired, "to");
+    }
+
+    #[test]
+    fn remarks_and_resolutions_are_bounded() {
+        let close = |change: fn(&mut proto::CloseIssueRequest)| {
+            let mut request =
+                proto::CloseIssueRequest { name: "ABC-1".into(), ..Default::default() };
+            change(&mut request);
+            CloseIssue::try_from(request)
+        };
+
+        assert!(close(|r| r.message = "m".repeat(4096)).is_ok());
+        refused(close(|r| r.message = "m".repeat(4097)), Reason::FieldTooLarge, "message");
+        refused(close(|r| r.message = "\0".into()), Reason::FieldInvalid, "message");
+        refused(close(|r| r.resolution = "X".into()), Reason::FieldInvalid, "resolution");
+        refused(close(|r| r.name.clear()), Reason::FieldRequired, "name");
+    }
+
+    #[test]
+    fn what_must_be_there_is_named() {
+        let create =
+            proto::CreateIssueRequest { parent: "projects/a".into(), ..Default::default() };
+        refused(CreateIssue::try_from(create), Reason::FieldRequired, "issue");
+        refused(
+            UpdateIssue::try_from(proto::UpdateIssueRequest::default()),
+            Reason::FieldRequired,
+            "issue",
+        );
+        let update = proto::UpdateIssueRequest {
+            issue: Some(proto::Issue::default()),
+            ..Default::default()
+        };
+        refused(UpdateIssue::try_from(update), Reason::FieldRequired, "issue.name");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            if let Ok(sent) = proto::CreateIssueRequest::decode(&*bytes) {
+                let _ = CreateIssue::try_from(sent);
+            }
+            if let Ok(sent) = proto::UpdateIssueRequest::decode(&*bytes) {
+                let _ = UpdateIssue::try_from(sent);
+            }
+            if let Ok(sent) = proto::TransitionIssueRequest::decode(&*bytes) {
+                let _ = TransitionIssue::try_from(sent);
+            }
+        }
     }
 }

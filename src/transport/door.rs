@@ -52,6 +52,45 @@ pub(super) struct Written {
     pub cursor: String,
 }
 
+/// What every write of a noun answers.
+#[derive(Debug)]
+pub(super) struct Outcome<T> {
+    /// The thing; none if a call that is sent again was about one that is gone since.
+    pub resource: Option<T>,
+    /// Whether it changed anything.
+    pub changed: bool,
+    /// The log's cursor after it.
+    pub cursor: String,
+    /// Whether it was acknowledged before.
+    pub replayed: bool,
+}
+
+/// Answers a write: the field that holds the thing, and what else the response says.
+macro_rules! answer {
+    ($outcome:ident -> $Response:ident { $resource:ident $(, $more:ident)* }) => {{
+        let $crate::transport::door::Outcome { resource: $resource, changed, cursor, replayed } =
+            $outcome;
+        let response = $crate::proto::$Response { $resource, changed, cursor $(, $more)* };
+        Ok($crate::transport::door::respond(response, replayed))
+    }};
+}
+pub(super) use answer;
+
+/// A method that decodes, writes and answers, and has nothing else to say.
+macro_rules! written {
+    (
+        $self:ident.$($write:ident).+ ($request:ident: $Verb:ident $(, $class:expr)?)
+            -> $Response:ident { $resource:ident }
+    ) => {{
+        let access = &$self.door.access;
+        let (admitted, message) = $crate::transport::auth::admit_write(access, $request).await?;
+        let verb = $Verb::try_from(message)?;
+        let outcome = $self.$($write).+(&admitted, verb $(, $class)?).await?;
+        $crate::transport::door::answer!(outcome -> $Response { $resource })
+    }};
+}
+pub(super) use written;
+
 impl Door {
     /// Carries out what was decoded.
     pub async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Written> {

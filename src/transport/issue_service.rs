@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response};
 
-use super::auth::{Admitted, Caller, admit, admit_write};
-use super::door::{Door, Reply, Written, expected, respond};
+use super::auth::{Admitted, Caller, admit};
+use super::door::{Door, Outcome, Reply, Written, expected, written};
 use super::encode;
 use super::event_service::Events;
 use super::page_token::List;
 use super::paging::{Filled, FilteredPage, Sent};
-use super::relations::Outcome as Related;
 use crate::domain::access;
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
@@ -30,16 +29,12 @@ pub(super) struct Issues {
     pub door: Door,
 }
 
-/// What every write of an issue answers.
-struct Outcome {
-    issue: Option<proto::Issue>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
-
 impl Issues {
-    async fn write(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+    async fn write(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+    ) -> Result<Outcome<proto::Issue>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateIssue(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
@@ -66,7 +61,7 @@ impl Issues {
             });
         }
         let [issue] = issues;
-        Ok(Outcome { issue: Some(issue), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(issue), changed, cursor, replayed })
     }
 
     /// An issue that is there.
@@ -113,10 +108,7 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::CreateIssueRequest>,
     ) -> Reply<proto::CreateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::CreateIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: CreateIssue) -> CreateIssueResponse { issue })
     }
 
     async fn get_issue(
@@ -177,110 +169,79 @@ impl IssueService for Issues {
         &self,
         request: Request<proto::UpdateIssueRequest>,
     ) -> Reply<proto::UpdateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::UpdateIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: UpdateIssue) -> UpdateIssueResponse { issue })
     }
 
     async fn delete_issue(
         &self,
         request: Request<proto::DeleteIssueRequest>,
     ) -> Reply<proto::DeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::DeleteIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: DeleteIssue) -> DeleteIssueResponse { issue })
     }
 
     async fn undelete_issue(
         &self,
         request: Request<proto::UndeleteIssueRequest>,
     ) -> Reply<proto::UndeleteIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UndeleteIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::UndeleteIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: UndeleteIssue) -> UndeleteIssueResponse { issue })
     }
 
     async fn transition_issue(
         &self,
         request: Request<proto::TransitionIssueRequest>,
     ) -> Reply<proto::TransitionIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = TransitionIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::TransitionIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: TransitionIssue) -> TransitionIssueResponse { issue })
     }
 
     async fn close_issue(
         &self,
         request: Request<proto::CloseIssueRequest>,
     ) -> Reply<proto::CloseIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CloseIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::CloseIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: CloseIssue) -> CloseIssueResponse { issue })
     }
 
     async fn reopen_issue(
         &self,
         request: Request<proto::ReopenIssueRequest>,
     ) -> Reply<proto::ReopenIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = ReopenIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::ReopenIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: ReopenIssue) -> ReopenIssueResponse { issue })
     }
 
     async fn assign_issue(
         &self,
         request: Request<proto::AssignIssueRequest>,
     ) -> Reply<proto::AssignIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = AssignIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::AssignIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: AssignIssue) -> AssignIssueResponse { issue })
     }
 
     async fn activate_issue(
         &self,
         request: Request<proto::ActivateIssueRequest>,
     ) -> Reply<proto::ActivateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = ActivateIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::ActivateIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: ActivateIssue) -> ActivateIssueResponse { issue })
     }
 
     async fn deactivate_issue(
         &self,
         request: Request<proto::DeactivateIssueRequest>,
     ) -> Reply<proto::DeactivateIssueResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeactivateIssue::try_from(message)?;
-        let Outcome { issue, changed, cursor, replayed } = self.write(&admitted, verb).await?;
-        Ok(respond(proto::DeactivateIssueResponse { issue, changed, cursor }, replayed))
+        written!(self.write(request: DeactivateIssue) -> DeactivateIssueResponse { issue })
     }
 
     async fn create_issue_relation(
         &self,
         request: Request<proto::CreateIssueRelationRequest>,
     ) -> Reply<proto::CreateIssueRelationResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateIssueRelation::try_from(message)?;
-        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
-        Ok(respond(proto::CreateIssueRelationResponse { relation, changed, cursor }, replayed))
+        written!(self.relate(request: CreateIssueRelation)
+            -> CreateIssueRelationResponse { relation })
     }
 
     async fn delete_issue_relation(
         &self,
         request: Request<proto::DeleteIssueRelationRequest>,
     ) -> Reply<proto::DeleteIssueRelationResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteIssueRelation::try_from(message)?;
-        let Related { relation, changed, cursor, replayed } = self.relate(&admitted, verb).await?;
-        Ok(respond(proto::DeleteIssueRelationResponse { relation, changed, cursor }, replayed))
+        written!(self.relate(request: DeleteIssueRelation)
+            -> DeleteIssueRelationResponse { relation })
     }
 
     async fn list_issue_relations(

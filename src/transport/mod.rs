@@ -13,6 +13,7 @@ mod configuration;
 mod consumers;
 mod deadline;
 mod decode;
+mod decode_events;
 mod decode_issue;
 mod directory;
 mod door;

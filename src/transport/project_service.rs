@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response};
 
-use super::auth::{Admitted, admit, admit_write};
-use super::door::{Door, Reply, Written, expected, respond};
+use super::auth::{Admitted, admit};
+use super::door::{Door, Outcome, Reply, Written, expected, written};
 use super::encode;
 use super::page_token::List;
 use super::paging::{Filled, FilteredPage, Sent};
-use super::people::{self, Outcome};
+use super::people;
 use crate::domain::command::Verb;
 use crate::domain::error::{Error, Reason, Result, not_found};
 use crate::domain::name::{MemberName, ProjectId};
@@ -63,11 +63,7 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::CreateProjectRequest>,
     ) -> Reply<proto::CreateProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateProject::try_from(message)?;
-        let Outcome { resource: project, changed, cursor, replayed } =
-            self.write(&admitted, verb).await?;
-        Ok(respond(proto::CreateProjectResponse { project, changed, cursor }, replayed))
+        written!(self.write(request: CreateProject) -> CreateProjectResponse { project })
     }
 
     async fn get_project(
@@ -109,33 +105,21 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::UpdateProjectRequest>,
     ) -> Reply<proto::UpdateProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateProject::try_from(message)?;
-        let Outcome { resource: project, changed, cursor, replayed } =
-            self.write(&admitted, verb).await?;
-        Ok(respond(proto::UpdateProjectResponse { project, changed, cursor }, replayed))
+        written!(self.write(request: UpdateProject) -> UpdateProjectResponse { project })
     }
 
     async fn delete_project(
         &self,
         request: Request<proto::DeleteProjectRequest>,
     ) -> Reply<proto::DeleteProjectResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteProject::try_from(message)?;
-        let Outcome { resource: project, changed, cursor, replayed } =
-            self.write(&admitted, verb).await?;
-        Ok(respond(proto::DeleteProjectResponse { project, changed, cursor }, replayed))
+        written!(self.write(request: DeleteProject) -> DeleteProjectResponse { project })
     }
 
     async fn create_member(
         &self,
         request: Request<proto::CreateMemberRequest>,
     ) -> Reply<proto::CreateMemberResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = CreateMember::try_from(message)?;
-        let Outcome { resource: member, changed, cursor, replayed } =
-            people::write_member(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::CreateMemberResponse { member, changed, cursor }, replayed))
+        written!(self.door.write_member(request: CreateMember) -> CreateMemberResponse { member })
     }
 
     async fn get_member(
@@ -184,21 +168,13 @@ impl ProjectService for Projects {
         &self,
         request: Request<proto::UpdateMemberRequest>,
     ) -> Reply<proto::UpdateMemberResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = UpdateMember::try_from(message)?;
-        let Outcome { resource: member, changed, cursor, replayed } =
-            people::write_member(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::UpdateMemberResponse { member, changed, cursor }, replayed))
+        written!(self.door.write_member(request: UpdateMember) -> UpdateMemberResponse { member })
     }
 
     async fn delete_member(
         &self,
         request: Request<proto::DeleteMemberRequest>,
     ) -> Reply<proto::DeleteMemberResponse> {
-        let (admitted, message) = admit_write(&self.door.access, request).await?;
-        let verb = DeleteMember::try_from(message)?;
-        let Outcome { resource: member, changed, cursor, replayed } =
-            people::write_member(&self.door, &admitted, verb).await?;
-        Ok(respond(proto::DeleteMemberResponse { member, changed, cursor }, replayed))
+        written!(self.door.write_member(request: DeleteMember) -> DeleteMemberResponse { member })
     }
 }

@@ -7,7 +7,7 @@ use tonic::{Request, Response};
 
 use super::auth::{Admitted, Caller, admit, admit_write};
 use super::decode::etag;
-use super::door::{Written, expected, respond};
+use super::door::{Outcome, Written, answer, expected};
 use super::issue_service::Issues;
 use super::mask::paths;
 use super::page_token::List;
@@ -21,14 +21,6 @@ use crate::domain::reference::{
 use crate::ledger::Answer;
 use crate::proto::reference::Target as Sent;
 use crate::proto::{self, well_known::to_timestamp};
-
-/// What every write of a reference answers.
-struct Outcome {
-    reference: Option<proto::Reference>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
 
 fn encode(reference: &Reference) -> proto::Reference {
     let Reference { name, uid, version, created_at, updated_at, creator, label, role, target } =
@@ -145,7 +137,11 @@ impl Issues {
         }
     }
 
-    async fn write_reference(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+    async fn write_reference(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+    ) -> Result<Outcome<proto::Reference>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateReference(_));
         let deletes = matches!(verb, Verb::DeleteReference(_));
@@ -168,7 +164,7 @@ impl Issues {
                 (encode(&self.stored_reference(&admitted.caller, &name).await?), true)
             }
         };
-        Ok(Outcome { reference: Some(reference), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(reference), changed, cursor, replayed })
     }
 
     async fn stored_reference(&self, caller: &Caller, name: &ReferenceName) -> Result<Reference> {
@@ -185,9 +181,8 @@ impl Issues {
         let parent = ReferenceParent::parse("parent", &message.parent)?;
         let place = self.place(&admitted.caller, parent).await?;
         let verb = create(place, message.reference)?;
-        let Outcome { reference, changed, cursor, replayed } =
-            self.write_reference(&admitted, verb).await?;
-        Ok(respond(proto::CreateReferenceResponse { reference, changed, cursor }, replayed))
+        let outcome = self.write_reference(&admitted, verb).await?;
+        answer!(outcome -> CreateReferenceResponse { reference })
     }
 
     pub(super) async fn reference_got(
@@ -230,9 +225,8 @@ impl Issues {
         let name = ReferenceName::parse("reference.name", &sent.name)?;
         let place = self.place(&admitted.caller, name.parent.clone()).await?;
         let verb = update(place, name, sent, message.update_mask)?;
-        let Outcome { reference, changed, cursor, replayed } =
-            self.write_reference(&admitted, verb).await?;
-        Ok(respond(proto::UpdateReferenceResponse { reference, changed, cursor }, replayed))
+        let outcome = self.write_reference(&admitted, verb).await?;
+        answer!(outcome -> UpdateReferenceResponse { reference })
     }
 
     pub(super) async fn reference_deleted(
@@ -243,8 +237,7 @@ impl Issues {
         let name = ReferenceName::parse("name", &message.name)?;
         let place = self.place(&admitted.caller, name.parent.clone()).await?;
         let verb = DeleteReference { place, name, etag: etag(message.etag) };
-        let Outcome { reference, changed, cursor, replayed } =
-            self.write_reference(&admitted, verb).await?;
-        Ok(respond(proto::DeleteReferenceResponse { reference, changed, cursor }, replayed))
+        let outcome = self.write_reference(&admitted, verb).await?;
+        answer!(outcome -> DeleteReferenceResponse { reference })
     }
 }

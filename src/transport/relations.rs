@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::auth::{Admitted, Caller};
-use super::door::{Written, expected};
+use super::door::{Outcome, Written, expected};
 use super::encode;
 use super::issue_service::Issues;
 use super::page_token::List;
@@ -20,21 +20,13 @@ use crate::ledger::Answer;
 use crate::proto;
 use crate::store::Listed;
 
-/// What every write of a relation answers.
-pub(super) struct Outcome {
-    pub relation: Option<proto::IssueRelation>,
-    pub changed: bool,
-    pub cursor: String,
-    pub replayed: bool,
-}
-
 impl Issues {
     /// Writes a relation, or takes one away.
     pub(super) async fn relate(
         &self,
         admitted: &Admitted,
         verb: impl Into<Verb>,
-    ) -> Result<Outcome> {
+    ) -> Result<Outcome<proto::IssueRelation>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateIssueRelation(_));
         let Written { answer, changed, cursor } = self.door.write(admitted, verb).await?;
@@ -48,7 +40,7 @@ impl Issues {
             }
             Answer::Replayed(name) => (self.relation(&admitted.caller, name).await?, true),
         };
-        Ok(Outcome { relation: Some(relation), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(relation), changed, cursor, replayed })
     }
 
     /// A relation as it is now; of one that is gone its name alone.

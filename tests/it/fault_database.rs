@@ -159,7 +159,7 @@ async fn what_has_happened_is_never_denied() {
         })
         .collect();
     let metrics = app.server.http_addr;
-    let queued = async || crate::fault_shutdown::get(metrics, "/metrics").await.1;
+    let queued = async || crate::support::get(metrics, "/metrics").await.1;
     eventually(WITHIN, queued, |text| text.contains("queued_commands 20")).await;
     // The first call runs again too, and commits nothing then. When the second batch is settled it
     // asks for definitions.
@@ -211,7 +211,7 @@ async fn a_database_that_is_away_is_told_and_comes_back() {
     assert_eq!(reason(&status), "DATABASE_UNAVAILABLE");
     assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
     eventually(WITHIN, health, |status| *status == ServingStatus::NotServing).await;
-    assert_eq!(crate::fault_shutdown::get(app.server.http_addr, "/readyz").await.0, 503);
+    assert_eq!(crate::support::get(app.server.http_addr, "/readyz").await.0, 503);
     let get = GetIssueRequest { name: issue_name.clone() };
     let read = app.issues().get_issue(get.clone()).await.unwrap_err();
     assert_eq!(reason(&read), "DATABASE_UNAVAILABLE");

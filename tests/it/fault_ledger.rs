@@ -54,7 +54,7 @@ async fn sixty_four(app: &TestApp, guilty: &str) -> Vec<(String, Result<String, 
 impl TestApp {
     /// How many commands wait in the lanes, as the metrics have it.
     async fn queued(&self) -> i64 {
-        let metrics = crate::fault_shutdown::get(self.server.http_addr, "/metrics").await.1;
+        let metrics = crate::support::get(self.server.http_addr, "/metrics").await.1;
         let line =
             metrics.lines().find_map(|line| line.strip_prefix("potts_ledger_queued_commands "));
         line.map_or(-1, |count| count.trim().parse().unwrap())

@@ -20,10 +20,10 @@ use tonic_types::StatusExt as _;
 use crate::fault_calls::{
     create, creating, hold_order_lock, issue, issues_titled, log, order_lock_awaited, reason,
 };
-use crate::fault_shutdown::get;
 use crate::replicas::door;
 use crate::support::app::{Door, TestApp};
 use crate::support::eventually;
+use crate::support::get;
 use crate::support::work::{Hand, named};
 
 const WITHIN: Duration = Duration::from_secs(60);

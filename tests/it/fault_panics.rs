@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::fault_calls::{
     create, creating, hold_order_lock, issue, issues_titled, log, order_lock_awaited, reason,
 };
-use crate::fault_shutdown::get;
 use crate::replicas::door;
 use crate::support::app::{Clients, Door, Follower, TestApp, channel};
+use crate::support::get;
 use crate::support::{Process, eventually};
 
 const WITHIN: Duration = Duration::from_secs(20);

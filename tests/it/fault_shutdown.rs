@@ -1,10 +1,8 @@
 //! How a server ends: what was taken in is carried out or refused, and nothing makes it last.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -13,23 +11,11 @@ use crate::fault_calls::{
     order_lock_awaited, reason,
 };
 use crate::support::app::TestApp;
-use crate::support::{Process, TestDatabase, eventually};
+use crate::support::{Process, TestDatabase, eventually, get};
 
 const WITHIN: Duration = Duration::from_secs(30);
 /// As the service has it by default.
 const GRACE: Duration = Duration::from_secs(15);
-
-/// Asks the HTTP listener: the status, and the text.
-pub async fn get(addr: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_in_is_carried_out_before_the_end() {

@@ -8,7 +8,7 @@ use prost::Message as _;
 use super::{send_write, show};
 use crate::cli::client::{Client, request_id, span};
 use crate::cli::json::{parse_struct, write_line};
-use crate::cli::project::{Write, told};
+use crate::cli::project::Write;
 use crate::cli::render::time;
 use crate::cli::{Exit, Failure, Output, names};
 use crate::proto;

@@ -1,13 +1,11 @@
 //! What those do who look after the work: add it, change it, end it.
 
 use clap::Args;
-use prost::Message as _;
 
 use super::fields::{Fields, after};
 use super::{send_write, show};
-use crate::cli::client::{Client, request_id};
-use crate::cli::json::write_line;
-use crate::cli::project::{Write, told};
+use crate::cli::client::Client;
+use crate::cli::project::Write;
 use crate::cli::{Failure, Output};
 use crate::proto;
 use crate::proto::dependency::On;

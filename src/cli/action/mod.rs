@@ -184,18 +184,12 @@ impl Action {
 
 /// Sends a write of an action and prints its answer.
 macro_rules! send_write {
-    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:literal, $request:expr) => {{
-        let send = async |request| $client.actions().$send(request).await;
-        let request_id = request_id(&$write.request_id);
-        let request = $request(request_id.clone(), $write.validate_only);
-        let answer = $client.write(&request_id, request, send).await?;
-        if $write.json {
-            let name = concat!("potts.v1.", $answer);
-            return write_line($output.out, name, &answer.encode_to_vec());
-        }
-        let action = answer.action.unwrap_or_default();
-        told($output, &show::summary(&action), answer.changed, $write.validate_only)
-    }};
+    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:literal, $request:expr) => {
+        $crate::cli::verbs::send_write!(
+            $client.actions.$send, $output, $write, concat!("potts.v1.", $answer),
+            |request_id| $request(request_id, $write.validate_only), action => show::summary
+        )
+    };
 }
 
 use send_write;

@@ -7,11 +7,9 @@ use super::fields::state;
 use super::show;
 use crate::cli::client::Client;
 use crate::cli::json::write_line;
+use crate::cli::verbs::{Listing, Shown};
 use crate::cli::{Failure, Output};
 use crate::proto;
-
-/// How many are asked for at once. One can be 400 KiB.
-const PAGE_ROWS: i32 = 100;
 
 #[derive(Args, Debug)]
 pub struct Get {
@@ -53,12 +51,8 @@ pub struct List {
     /// And only actions of this type
     #[arg(long = "type", value_name = "ID", default_value = "", hide_default_value = true)]
     action_type: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// The filter that all options say together.
@@ -100,34 +94,22 @@ fn quoted(text: &str) -> String {
 
 impl List {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { parent, filter, order_by, state, assignee, action_type, limit, json } = self;
-        let mut left = limit.unwrap_or(usize::MAX);
-        let mut head = Some(show::HEAD);
-        let mut request = proto::ListActionsRequest {
-            parent,
-            filter: together(&filter, &state, &assignee, &action_type),
-            order_by,
-            ..proto::ListActionsRequest::default()
-        };
-        while left > 0 {
-            request.page_size = i32::try_from(left).unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
+        let List { parent, filter, order_by, state, assignee, action_type, shown } = self;
+        let filter = together(&filter, &state, &assignee, &action_type);
+        let ask = async |page_size, page_token| {
+            let request = proto::ListActionsRequest {
+                parent: parent.clone(),
+                page_size,
+                page_token,
+                filter: filter.clone(),
+                order_by: order_by.clone(),
+            };
             let send = async |request| client.actions().list_actions(request).await;
-            let mut page = client.call(request.clone(), send).await?;
-            page.actions.truncate(left);
-            left -= page.actions.len();
-            if json {
-                for action in &page.actions {
-                    write_line(output.out, "potts.v1.Action", &action.encode_to_vec())?;
-                }
-            } else {
-                show::rows(output.out, head.take(), &page.actions)?;
-            }
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+            let page = client.call(request, send).await?;
+            Ok((page.actions, page.next_page_token))
+        };
+        let message = "potts.v1.Action";
+        Listing { shown, message, head: show::HEAD, row: show::row }.print(output, ask).await
     }
 }
 
@@ -135,39 +117,22 @@ impl List {
 pub struct Attempts {
     /// Which action, such as ABC-12/actions/3
     action: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl Attempts {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Attempts { action: parent, limit, json } = self;
-        let mut left = limit.unwrap_or(usize::MAX);
-        let mut head = Some(show::ATTEMPTS_HEAD);
-        let mut request = proto::ListAttemptsRequest { parent, ..Default::default() };
-        while left > 0 {
-            request.page_size = i32::try_from(left).unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
+        let Attempts { action, shown } = self;
+        let ask = async |page_size, page_token| {
+            let parent = action.clone();
+            let request = proto::ListAttemptsRequest { parent, page_size, page_token };
             let send = async |request| client.actions().list_attempts(request).await;
-            let mut page = client.call(request.clone(), send).await?;
-            page.attempts.truncate(left);
-            left -= page.attempts.len();
-            if json {
-                for attempt in &page.attempts {
-                    write_line(output.out, "potts.v1.Attempt", &attempt.encode_to_vec())?;
-                }
-            } else {
-                show::attempts(output.out, head.take(), &page.attempts)?;
-            }
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+            let page = client.call(request, send).await?;
+            Ok((page.attempts, page.next_page_token))
+        };
+        let (message, head) = ("potts.v1.Attempt", show::ATTEMPTS_HEAD);
+        Listing { shown, message, head, row: show::attempt_row }.print(output, ask).await
     }
 }
 

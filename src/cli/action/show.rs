@@ -21,20 +21,13 @@ pub fn summary(action: &proto::Action) -> [String; 3] {
     [short(&action.name), state(action), action.title.clone()]
 }
 
-/// Writes a list, under its head if it is the first page.
-pub fn rows(
-    out: &mut dyn Write,
-    head: Option<[&str; 6]>,
-    actions: &[proto::Action],
-) -> io::Result<()> {
-    let row = |action: &proto::Action| {
-        let priority = if action.priority == 0 { "-".into() } else { action.priority.to_string() };
-        let who = [&action.holder, &action.assignee].into_iter().find(|who| !who.is_empty());
-        let who = who.map_or_else(|| "-".into(), |who| short(who));
-        let title = clipped(&action.title, TITLE_CHARS_MAX);
-        [short(&action.name), state(action), priority, action.action_type.clone(), who, title]
-    };
-    table(out, head, &actions.iter().map(row).collect::<Vec<_>>())
+/// An action in a list, under [`HEAD`].
+pub fn row(action: &proto::Action) -> [String; 6] {
+    let priority = if action.priority == 0 { "-".into() } else { action.priority.to_string() };
+    let who = [&action.holder, &action.assignee].into_iter().find(|who| !who.is_empty());
+    let who = who.map_or_else(|| "-".into(), |who| short(who));
+    let title = clipped(&action.title, TITLE_CHARS_MAX);
+    [short(&action.name), state(action), priority, action.action_type.clone(), who, title]
 }
 
 /// Writes what was claimed, with the fence that is needed to finish it.
@@ -48,26 +41,19 @@ pub fn claimed(out: &mut dyn Write, actions: &[proto::Action]) -> io::Result<()>
     table(out, head, &actions.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Writes attempts, under their head if it is the first page.
-pub fn attempts(
-    out: &mut dyn Write,
-    head: Option<[&str; 6]>,
-    attempts: &[proto::Attempt],
-) -> io::Result<()> {
-    let row = |attempt: &proto::Attempt| {
-        let number = attempt.name.rsplit('/').next().unwrap_or_default();
-        let state = word(attempt.state().as_str_name(), "ATTEMPT_STATE_");
-        let error = attempt.error.as_ref().map(error).unwrap_or_default();
-        [
-            number.to_owned(),
-            state,
-            short(&attempt.actor),
-            time(attempt.claim_time.as_ref()),
-            time(attempt.end_time.as_ref()),
-            error,
-        ]
-    };
-    table(out, head, &attempts.iter().map(row).collect::<Vec<_>>())
+/// An attempt in a list, under [`ATTEMPTS_HEAD`].
+pub fn attempt_row(attempt: &proto::Attempt) -> [String; 6] {
+    let number = attempt.name.rsplit('/').next().unwrap_or_default();
+    let state = word(attempt.state().as_str_name(), "ATTEMPT_STATE_");
+    let error = attempt.error.as_ref().map(error).unwrap_or_default();
+    [
+        number.to_owned(),
+        state,
+        short(&attempt.actor),
+        time(attempt.claim_time.as_ref()),
+        time(attempt.end_time.as_ref()),
+        error,
+    ]
 }
 
 /// Writes all that is known of an action; its description last, as it was written.
@@ -200,7 +186,7 @@ mod tests {
     #[test]
     fn a_list_has_a_row_an_action() {
         assert_eq!(
-            written(|out| rows(out, Some(HEAD), &[action()])),
+            written(|out| table(out, Some(HEAD), &[row(&action())])),
             "ACTION            STATE                   PRIORITY  TYPE         WHO  TITLE\n\
              ABC-12/actions/3  pending (dependencies)  -         take-action  ann  Mend it\\u{1b}\n"
         );

@@ -9,7 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::json::write_line;
 use crate::cli::names::short;
 use crate::cli::render::{card, time};
-use crate::cli::verbs::Listing;
+use crate::cli::verbs::{Listing, Shown};
 use crate::cli::{Failure, Output, names};
 use crate::proto;
 
@@ -27,24 +27,16 @@ pub struct List {
     /// Which project: abc or projects/abc
     #[arg(value_parser = names::project)]
     project: String,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Args, Debug)]
 pub struct Parked {
     #[command(flatten)]
     named: Named,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 fn state(consumer: &proto::Consumer) -> String {
@@ -105,8 +97,8 @@ impl Get {
 
 impl List {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { project, limit, json } = self;
-        let json = json.then_some("potts.v1.Consumer");
+        let List { project, shown } = self;
+        let message = "potts.v1.Consumer";
         let head = ["CONSUMER", "STATE", "BUCKETS", "TYPES", "CREATED"];
         let ask = async |page_size, page_token| {
             let parent = project.clone();
@@ -115,7 +107,7 @@ impl List {
             let page = client.call(request, send).await?;
             Ok((page.consumers, page.next_page_token))
         };
-        Listing { limit, json, head, row }.print(output, ask).await
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 
@@ -132,8 +124,8 @@ fn parked_row(parked: &proto::ParkedEvent) -> [String; 5] {
 
 impl Parked {
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Parked { named, limit, json } = self;
-        let json = json.then_some("potts.v1.ParkedEvent");
+        let Parked { named, shown } = self;
+        let message = "potts.v1.ParkedEvent";
         let head = ["SEQ", "TYPE", "KEY", "ATTEMPTS", "REASON"];
         let ask = async |page_size, page_token| {
             let parent = named.name();
@@ -142,6 +134,6 @@ impl Parked {
             let page = client.call(request, send).await?;
             Ok((page.parked_events, page.next_page_token))
         };
-        Listing { limit, json, head, row: parked_row }.print(output, ask).await
+        Listing { shown, message, head, row: parked_row }.print(output, ask).await
     }
 }

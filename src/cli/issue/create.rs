@@ -1,13 +1,11 @@
 //! `potts issue create`.
 
 use clap::Args;
-use prost::Message as _;
 
 use super::fields::Fields;
 use super::show;
-use crate::cli::client::{Client, request_id};
-use crate::cli::json::write_line;
-use crate::cli::project::{Write, told};
+use crate::cli::client::Client;
+use crate::cli::project::Write;
 use crate::cli::{Failure, Output, names};
 use crate::proto;
 

@@ -2,17 +2,12 @@
 
 /// Sends a write and prints its answer.
 macro_rules! send_write {
-    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {{
-        let send = async |request| $client.issues().$send(request).await;
-        let request_id = request_id(&$write.request_id);
-        let request = $request(request_id.clone(), $write.validate_only);
-        let answer = $client.write(&request_id, request, send).await?;
-        if $write.json {
-            return write_line($output.out, $answer, &answer.encode_to_vec());
-        }
-        let issue = answer.issue.unwrap_or_default();
-        told($output, &show::summary(&issue), answer.changed, $write.validate_only)
-    }};
+    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {
+        $crate::cli::verbs::send_write!(
+            $client.issues.$send, $output, $write, $answer,
+            |request_id| $request(request_id, $write.validate_only), issue => show::summary
+        )
+    };
 }
 
 mod create;
@@ -29,11 +24,12 @@ use self::fields::Fields;
 pub(super) use self::fields::{Due, due};
 use self::people::Assign;
 use self::relations::{Relate, Relations, Unrelate};
-use super::client::{Client, Connection, request_id};
+use super::client::{Client, Connection};
 use super::comment::Comment;
 use super::json::{parse_struct, write_line};
-use super::project::{Write, told};
+use super::project::Write;
 use super::reference::Reference;
+use super::verbs::{Listing, Shown};
 use super::{Failure, Output, names};
 use crate::proto;
 use crate::proto::transition_issue_request::Move;
@@ -71,9 +67,6 @@ Examples:
 const REOPEN_EXAMPLES: &str = "\
 Examples:
   potts issue reopen ABC-12 --message 'it sticks again'";
-
-/// How many issues are asked for at once. One can be 300 KiB.
-const PAGE_ISSUES: i32 = 100;
 
 /// Create, read and change issues.
 #[derive(Args, Debug)]
@@ -160,12 +153,8 @@ struct List {
     /// List deleted issues too
     #[arg(long)]
     show_deleted: bool,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// Which issue, and as who read it.
@@ -403,11 +392,8 @@ impl Get {
 
 impl List {
     async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let List { project, filter, order_by, show_deleted, limit, json } = self;
-        let (mut left, mut page_token) = (limit.unwrap_or(usize::MAX), String::new());
-        let mut head = Some(show::HEAD);
-        while left > 0 {
-            let page_size = i32::try_from(left).unwrap_or(PAGE_ISSUES).min(PAGE_ISSUES);
+        let List { project, filter, order_by, show_deleted, shown } = self;
+        let ask = async |page_size, page_token| {
             let request = proto::ListIssuesRequest {
                 parent: project.clone(),
                 page_size,
@@ -417,22 +403,11 @@ impl List {
                 order_by: order_by.clone(),
             };
             let send = async |request| client.issues().list_issues(request).await;
-            let mut page = client.call(request, send).await?;
-            page.issues.truncate(left);
-            left -= page.issues.len();
-            if json {
-                for issue in &page.issues {
-                    write_line(output.out, "potts.v1.Issue", &issue.encode_to_vec())?;
-                }
-            } else {
-                show::rows(output.out, head.take(), &page.issues)?;
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(())
+            let page = client.call(request, send).await?;
+            Ok((page.issues, page.next_page_token))
+        };
+        let message = "potts.v1.Issue";
+        Listing { shown, message, head: show::HEAD, row: show::row }.print(output, ask).await
     }
 }
 

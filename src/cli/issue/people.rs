@@ -1,12 +1,10 @@
 //! `potts issue assign`, `activate` and `deactivate`.
 
 use clap::Args;
-use prost::Message as _;
 
 use super::{Named, Which, show};
-use crate::cli::client::{Client, request_id};
-use crate::cli::json::write_line;
-use crate::cli::project::{Write, told};
+use crate::cli::client::Client;
+use crate::cli::project::Write;
 use crate::cli::{Failure, Output, names};
 use crate::proto;
 

@@ -1,13 +1,12 @@
 //! `potts issue relate`, `unrelate` and `relations`.
 
 use clap::{Args, ValueEnum};
-use prost::Message as _;
 
-use crate::cli::client::{Client, request_id};
-use crate::cli::json::write_line;
+use crate::cli::client::Client;
 use crate::cli::names::short;
-use crate::cli::project::{Write, told};
-use crate::cli::render::{table, time};
+use crate::cli::project::Write;
+use crate::cli::render::time;
+use crate::cli::verbs::{Listing, Shown};
 use crate::cli::{Failure, Output};
 use crate::proto;
 
@@ -22,9 +21,6 @@ pub const LIST_EXAMPLES: &str = "\
 Examples:
   potts issue relations ABC-12
   potts issue relations ABC-12 --json";
-
-/// How many relations are asked for at once: all that an issue may have.
-const PAGE_RELATIONS: i32 = 500;
 
 /// How one issue stands to another.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,17 +66,12 @@ pub struct Relations {
 }
 
 macro_rules! send_relation {
-    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {{
-        let send = async |request| $client.issues().$send(request).await;
-        let request_id = request_id(&$write.request_id);
-        let request = $request(request_id.clone(), $write.validate_only);
-        let answer = $client.write(&request_id, request, send).await?;
-        if $write.json {
-            return write_line($output.out, $answer, &answer.encode_to_vec());
-        }
-        let relation = answer.relation.unwrap_or_default();
-        told($output, &row(&relation), answer.changed, $write.validate_only)
-    }};
+    ($client:ident, $output:ident, $write:ident, $send:ident, $answer:expr, $request:expr) => {
+        $crate::cli::verbs::send_write!(
+            $client.issues.$send, $output, $write, $answer,
+            |request_id| $request(request_id, $write.validate_only), relation => row
+        )
+    };
 }
 
 impl Relate {
@@ -122,28 +113,17 @@ impl Unrelate {
 impl Relations {
     /// Asks, and prints the answer.
     pub async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Relations { issue: parent, json } = self;
-        let mut page_token = String::new();
-        let mut head = Some(["RELATION", "ISSUE", "KIND", "TARGET", "CREATED"]);
-        loop {
-            let (parent, page_size) = (parent.clone(), PAGE_RELATIONS);
+        let Relations { issue, json } = self;
+        let ask = async |page_size, page_token| {
+            let parent = issue.clone();
             let request = proto::ListIssueRelationsRequest { parent, page_size, page_token };
             let send = async |request| client.issues().list_issue_relations(request).await;
             let page = client.call(request, send).await?;
-            if json {
-                for relation in &page.relations {
-                    let bytes = relation.encode_to_vec();
-                    write_line(output.out, "potts.v1.IssueRelation", &bytes)?;
-                }
-            } else {
-                let rows: Vec<_> = page.relations.iter().map(row).collect();
-                table(output.out, head.take(), &rows)?;
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(());
-            }
-        }
+            Ok((page.relations, page.next_page_token))
+        };
+        let (shown, message) = (Shown { limit: None, json }, "potts.v1.IssueRelation");
+        let head = ["RELATION", "ISSUE", "KIND", "TARGET", "CREATED"];
+        Listing { shown, message, head, row }.print(output, ask).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::cli::json::from_struct;
 use crate::cli::names::short;
-use crate::cli::render::{self, clipped, plain_lines, table, time};
+use crate::cli::render::{self, clipped, plain_lines, time};
 use crate::proto;
 
 /// The head of a list.
@@ -18,19 +18,12 @@ pub fn summary(issue: &proto::Issue) -> [String; 3] {
     [issue.key.clone(), status(issue), issue.title.clone()]
 }
 
-/// Writes a list, under its head if it is the first page.
-pub fn rows(
-    out: &mut dyn Write,
-    head: Option<[&str; 5]>,
-    issues: &[proto::Issue],
-) -> io::Result<()> {
-    let row = |issue: &proto::Issue| {
-        let priority = if issue.priority == 0 { "-".into() } else { issue.priority.to_string() };
-        let updated = time(issue.update_time.as_ref());
-        let title = clipped(&issue.title, TITLE_CHARS_MAX);
-        [issue.key.clone(), status(issue), priority, updated, title]
-    };
-    table(out, head, &issues.iter().map(row).collect::<Vec<_>>())
+/// An issue in a list, under [`HEAD`].
+pub fn row(issue: &proto::Issue) -> [String; 5] {
+    let priority = if issue.priority == 0 { "-".into() } else { issue.priority.to_string() };
+    let updated = time(issue.update_time.as_ref());
+    let title = clipped(&issue.title, TITLE_CHARS_MAX);
+    [issue.key.clone(), status(issue), priority, updated, title]
 }
 
 /// Writes all that is known of an issue; its description last, as it was written.
@@ -92,6 +85,7 @@ fn status(issue: &proto::Issue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::render::table;
 
     fn issue() -> proto::Issue {
         proto::Issue {
@@ -108,7 +102,7 @@ mod tests {
     #[test]
     fn a_list_has_a_row_an_issue() {
         let mut out = Vec::new();
-        rows(&mut out, Some(HEAD), &[issue()]).unwrap();
+        table(&mut out, Some(HEAD), &[row(&issue())]).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "KEY     STATUS  PRIORITY  UPDATED                   TITLE\n\

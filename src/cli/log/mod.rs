@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::verbs::Shown;
 use super::{Exit, Failure, Output, database, end};
 use crate::config::{Config, Flags};
 use crate::embedded::Postgres;
@@ -68,12 +69,8 @@ struct Show {
     /// Begin behind this place
     #[arg(long, value_name = "SEQ")]
     after: Option<i64>,
-    /// At most so many; all of them otherwise
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<usize>,
-    /// Print each as one line of ProtoJSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     #[command(flatten)]
     flags: Box<Flags>,
 }

@@ -5,6 +5,7 @@ use prost::Message as _;
 use super::{Database, Show, unreachable, unreadable};
 use crate::archive::Reader;
 use crate::cli::event::print;
+use crate::cli::verbs::Shown;
 use crate::cli::{Failure, Output};
 use crate::config::Config;
 use crate::domain::event::Seq;
@@ -35,7 +36,7 @@ impl Printer<'_, '_> {
 impl Show {
     /// Prints what is there.
     pub(super) async fn run(self, config: &Config, output: &mut Output<'_>) -> Result<(), Failure> {
-        let Show { archive, from, after, limit, json, flags: _ } = self;
+        let Show { archive, from, after, shown: Shown { limit, json }, flags: _ } = self;
         let after = Seq(after.or(from.map(|from| from.saturating_sub(1))).unwrap_or(0));
         let mut printer = Printer { output, json, left: limit.unwrap_or(usize::MAX) };
         if let Some(path) = archive {

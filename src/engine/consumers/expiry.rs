@@ -1,14 +1,17 @@
-//! Consumers that are too far behind: the log waits for them no more.
+//! How far consumers are behind. For those that are too far the log waits no more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::consumer::ExpireConsumer;
 use crate::engine::hand::{self, jittered};
 use crate::ledger::Ledger;
-use crate::store::{BehindMax, Store};
+use crate::store::{BehindMax, ConsumerBehind, ConsumersBehind, Store};
 use crate::stream::Hub;
+use crate::telemetry::Metrics;
 
 /// How often it is looked. Days are counted: it need not be often.
 const LOOK_PERIOD: Duration = Duration::from_secs(10);
@@ -20,10 +23,16 @@ const CONSUMERS_MAX: i64 = 100;
 const BEHIND_MAX: BehindMax =
     BehindMax { events: 50_000_000, age: Duration::from_secs(30 * 24 * 3600) };
 
-/// Expires consumers until the service stops.
-pub async fn expiry(store: Store, hub: Hub, ledger: Ledger, stopping: CancellationToken) {
+/// Measures how far consumers are behind, and expires them, until the service stops.
+pub async fn expiry(
+    store: Store,
+    hub: Hub,
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    stopping: CancellationToken,
+) {
     loop {
-        let looking = look(&store, &hub, &ledger);
+        let looking = look(&store, &hub, &ledger, &metrics);
         let Some(looked) = stopping.run_until_cancelled(looking).await else { return };
         if let Err(error) = looked {
             let cause = format!("{error:#}");
@@ -36,12 +45,15 @@ pub async fn expiry(store: Store, hub: Hub, ledger: Ledger, stopping: Cancellati
     }
 }
 
-async fn look(store: &Store, hub: &Hub, ledger: &Ledger) -> anyhow::Result<()> {
+async fn look(store: &Store, hub: &Hub, ledger: &Ledger, metrics: &Metrics) -> anyhow::Result<()> {
     let (head, deadline) = (hub.head().seq, hand::look_deadline());
     let looking = Box::pin(store.consumers_behind(head, BEHIND_MAX, CONSUMERS_MAX, deadline));
-    for behind in hand::look(looking).await? {
-        let name = behind.name.clone();
-        if hand::submit(ledger, 1, behind).await? {
+    let ConsumersBehind { count, farthest } = hand::look(looking).await?;
+    let lag = |one: &ConsumerBehind| (one.name.to_string(), (head.0 - one.done.0).max(0));
+    metrics.consumers(count, farthest.iter().map(lag));
+    for ConsumerBehind { name, run, done, .. } in farthest.into_iter().filter(|one| one.too_far) {
+        let expire = ExpireConsumer { name: name.clone(), run, done };
+        if hand::submit(ledger, 1, expire).await? {
             tracing::warn!(consumer.name = %name, "a consumer was too far behind and has expired");
         }
     }

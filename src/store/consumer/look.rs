@@ -4,14 +4,14 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{bucket, find, name, page, retry};
-use crate::domain::consumer::{Bucket, Consumer, ExpireConsumer, Retry};
+use crate::domain::consumer::{Bucket, Consumer, Retry};
 use crate::domain::event::Seq;
 use crate::domain::name::{ConsumerName, ProjectId};
 use crate::store::error::Result;
@@ -57,11 +57,12 @@ prepared!(
 
 prepared!(
     Behind(head: i64 => BigInt, events: i64 => BigInt, seconds: i64 => BigInt, limit: i64 => BigInt)
-        -> (Text, Text, SqlUuid, BigInt),
-    concat!("select project, id, run, done from ", reached!(), " where done < {head} and \
-             ({head} - done > {events} or exists (select from events e where e.seq = done + 1 \
-             and e.recorded_at < potts_now() - make_interval(secs => {seconds}))) \
-             order by done limit {limit}")
+        -> (Text, Text, SqlUuid, BigInt, Bool, BigInt),
+    concat!("select b.project, b.id, b.run, b.done, b.done < {head} and \
+             ({head} - b.done > {events} or exists (select from events e where e.seq = b.done + 1 \
+             and e.recorded_at < potts_now() - make_interval(secs => {seconds}))), b.count \
+             from (select *, count(*) over () as count from ", reached!(), " \
+             where done is not null order by done limit {limit}) as b order by b.done")
 );
 
 /// A consumer and its buckets, as they are at a time of the database.
@@ -97,6 +98,28 @@ pub struct BehindMax {
     pub events: i64,
     /// Or an event that is so old.
     pub age: Duration,
+}
+
+/// The consumers that hold the log.
+#[derive(Clone, Debug)]
+pub struct ConsumersBehind {
+    /// How many there are.
+    pub count: i64,
+    /// Those that are the farthest behind, in that order.
+    pub farthest: Vec<ConsumerBehind>,
+}
+
+/// A consumer that holds the log.
+#[derive(Clone, Debug)]
+pub struct ConsumerBehind {
+    /// Which.
+    pub name: ConsumerName,
+    /// Since which reset.
+    pub run: Uuid,
+    /// The last event that it does not need.
+    pub done: Seq,
+    /// Whether it is too far behind to hold the log any more.
+    pub too_far: bool,
 }
 
 /// The oldest event that a consumer still needs, of those that hold the log; none if none does.
@@ -191,24 +214,23 @@ impl Store {
         reader.give_back(all).await
     }
 
-    /// Consumers that are too far behind to hold the log any more; at most so many.
+    /// How far those consumers are that hold the log; at most so many, the farthest behind first.
     pub async fn consumers_behind(
         &self,
         head: Seq,
         BehindMax { events, age }: BehindMax,
         limit: i64,
         deadline: Instant,
-    ) -> Result<Vec<ExpireConsumer>> {
+    ) -> Result<ConsumersBehind> {
         let mut reader = self.read.get(Some(deadline)).await?;
         let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let behind = Behind { head: head.0, events, seconds, limit, _of: PhantomData };
-        let rows = behind.load::<(String, String, Uuid, i64)>(reader.conn()).await;
+        let rows = behind.load::<(String, String, Uuid, i64, bool, i64)>(reader.conn()).await;
         let rows = reader.give_back(rows.map_err(Into::into)).await?;
-        let behind = |(project, id, run, done): (String, String, Uuid, i64)| ExpireConsumer {
-            name: name(&project, &id),
-            run,
-            done: Seq(done),
+        let count = rows.as_slice().first().map_or(0, |(.., count)| *count);
+        let behind = |(project, id, run, done, too_far, _): (String, String, _, _, _, _)| {
+            ConsumerBehind { name: name(&project, &id), run, done: Seq(done), too_far }
         };
-        Ok(rows.into_iter().map(behind).collect())
+        Ok(ConsumersBehind { count, farthest: rows.into_iter().map(behind).collect() })
     }
 }

@@ -20,7 +20,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 pub(super) use look::needed;
-pub use look::{BehindMax, ConsumerLook, ConsumerProgress};
+pub use look::{BehindMax, ConsumerBehind, ConsumerLook, ConsumerProgress, ConsumersBehind};
 pub use parked::ParkedRow;
 pub(super) use parked::sweep as sweep_parked;
 pub(super) use retry::sweep as sweep_retries;

@@ -14,6 +14,7 @@ use crate::domain::name::{ActionName, ActorName, Id, IssueName, ProjectId};
 use crate::domain::value::{check_fields, check_text};
 use crate::proto::{self, well_known};
 use crate::store::ActionsOf;
+use crate::transport::decode::etag;
 use crate::transport::mask::time;
 
 /// A reason is a remark; more is a comment.
@@ -26,10 +27,6 @@ const ACTION_TYPES_MAX: usize = 32;
 const CLAIMS_MAX: i32 = 100;
 /// A longer wait holds a call for a caller who may have gone.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-
-fn etag(sent: String) -> Option<String> {
-    (!sent.is_empty()).then_some(sent)
-}
 
 fn reason(sent: String) -> Result<String> {
     check_text("reason", &sent, REASON_BYTES_MAX)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tonic::{Request, Response};
 
 use super::auth::{Admitted, admit, admit_write};
-use super::door::{Door, Reply, expected, respond};
+use super::door::{Door, Outcome, Reply, expected, respond, written};
 use crate::domain::action::{
     Action, AddAction, AssignAction, CancelAction, ClaimAction, CompleteAction, FailAction,
     HeartbeatAction, Lease, ReleaseAction, RepeatAction, SkipAction, StartAction, UpdateAction,
@@ -29,21 +29,13 @@ pub(super) struct Actions {
     pub door: Door,
 }
 
-/// What every write of an action answers.
-struct Outcome {
-    action: Option<proto::Action>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
-
 impl Actions {
     async fn write(
         &self,
         admitted: &Admitted,
-        class: Class,
         verb: impl Into<Verb>,
-    ) -> Result<Outcome> {
+        class: Class,
+    ) -> Result<Outcome<proto::Action>> {
         let verb = verb.into();
         let to_be = matches!(verb, Verb::AddAction(_)) && admitted.validate_only;
         let command = admitted.command_of(class, verb)?;
@@ -65,19 +57,8 @@ impl Actions {
             }
         };
         let cursor = position.cursor(self.door.hub.epoch());
-        Ok(Outcome { action: Some(action), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(action), changed, cursor, replayed })
     }
-}
-
-/// A method that decodes, submits and answers, and has nothing else to say.
-macro_rules! written {
-    ($class:ident, $self:ident, $request:ident, $verb:ident, $response:ident) => {{
-        let (admitted, message) = admit_write(&$self.door.access, $request).await?;
-        let verb = $verb::try_from(message)?;
-        let Outcome { action, changed, cursor, replayed } =
-            $self.write(&admitted, Class::$class, verb).await?;
-        Ok(respond(proto::$response { action, changed, cursor }, replayed))
-    }};
 }
 
 #[tonic::async_trait]
@@ -86,7 +67,7 @@ impl ActionService for Actions {
         &self,
         request: Request<proto::AddActionRequest>,
     ) -> Reply<proto::AddActionResponse> {
-        written!(Client, self, request, AddAction, AddActionResponse)
+        written!(self.write(request: AddAction, Class::Client) -> AddActionResponse { action })
     }
 
     async fn get_action(
@@ -113,21 +94,23 @@ impl ActionService for Actions {
         &self,
         request: Request<proto::UpdateActionRequest>,
     ) -> Reply<proto::UpdateActionResponse> {
-        written!(Client, self, request, UpdateAction, UpdateActionResponse)
+        written!(self.write(request: UpdateAction, Class::Client)
+            -> UpdateActionResponse { action })
     }
 
     async fn assign_action(
         &self,
         request: Request<proto::AssignActionRequest>,
     ) -> Reply<proto::AssignActionResponse> {
-        written!(Client, self, request, AssignAction, AssignActionResponse)
+        written!(self.write(request: AssignAction, Class::Client)
+            -> AssignActionResponse { action })
     }
 
     async fn claim_action(
         &self,
         request: Request<proto::ClaimActionRequest>,
     ) -> Reply<proto::ClaimActionResponse> {
-        written!(Claim, self, request, ClaimAction, ClaimActionResponse)
+        written!(self.write(request: ClaimAction, Class::Claim) -> ClaimActionResponse { action })
     }
 
     async fn claim_next_actions(
@@ -160,7 +143,7 @@ impl ActionService for Actions {
         &self,
         request: Request<proto::StartActionRequest>,
     ) -> Reply<proto::StartActionResponse> {
-        written!(Client, self, request, StartAction, StartActionResponse)
+        written!(self.write(request: StartAction, Class::Client) -> StartActionResponse { action })
     }
 
     async fn heartbeat_action(
@@ -190,42 +173,46 @@ impl ActionService for Actions {
         &self,
         request: Request<proto::CompleteActionRequest>,
     ) -> Reply<proto::CompleteActionResponse> {
-        written!(Finish, self, request, CompleteAction, CompleteActionResponse)
+        written!(self.write(request: CompleteAction, Class::Finish)
+            -> CompleteActionResponse { action })
     }
 
     async fn fail_action(
         &self,
         request: Request<proto::FailActionRequest>,
     ) -> Reply<proto::FailActionResponse> {
-        written!(Finish, self, request, FailAction, FailActionResponse)
+        written!(self.write(request: FailAction, Class::Finish) -> FailActionResponse { action })
     }
 
     async fn release_action(
         &self,
         request: Request<proto::ReleaseActionRequest>,
     ) -> Reply<proto::ReleaseActionResponse> {
-        written!(Finish, self, request, ReleaseAction, ReleaseActionResponse)
+        written!(self.write(request: ReleaseAction, Class::Finish)
+            -> ReleaseActionResponse { action })
     }
 
     async fn skip_action(
         &self,
         request: Request<proto::SkipActionRequest>,
     ) -> Reply<proto::SkipActionResponse> {
-        written!(Client, self, request, SkipAction, SkipActionResponse)
+        written!(self.write(request: SkipAction, Class::Client) -> SkipActionResponse { action })
     }
 
     async fn cancel_action(
         &self,
         request: Request<proto::CancelActionRequest>,
     ) -> Reply<proto::CancelActionResponse> {
-        written!(Client, self, request, CancelAction, CancelActionResponse)
+        written!(self.write(request: CancelAction, Class::Client)
+            -> CancelActionResponse { action })
     }
 
     async fn repeat_action(
         &self,
         request: Request<proto::RepeatActionRequest>,
     ) -> Reply<proto::RepeatActionResponse> {
-        written!(Client, self, request, RepeatAction, RepeatActionResponse)
+        written!(self.write(request: RepeatAction, Class::Client)
+            -> RepeatActionResponse { action })
     }
 
     async fn list_attempts(

@@ -17,7 +17,7 @@ use crate::ledger::Answer;
 use crate::proto::{self, workflow_service_server::WorkflowService};
 use crate::store::Listed;
 use crate::transport::auth::{Admitted, Caller, admit, admit_write};
-use crate::transport::door::{Door, Reply, Written, expected, respond};
+use crate::transport::door::{Door, Outcome, Reply, Written, answer, expected};
 use crate::transport::page_token::List;
 use crate::transport::paging::{Filled, Page};
 
@@ -25,14 +25,6 @@ use crate::transport::paging::{Filled, Page};
 #[derive(Debug)]
 pub(in crate::transport) struct Configurations {
     pub door: Door,
-}
-
-/// What every write of configuration answers.
-struct Outcome<T> {
-    sent: Option<T>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
 }
 
 fn other_kind() -> Error {
@@ -62,7 +54,7 @@ impl Configurations {
                 (configuration(&known.ok_or_else(|| not_found(&name))?), true)
             }
         };
-        Ok(Outcome { sent: Some(sent.ok_or_else(other_kind)?), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(sent.ok_or_else(other_kind)?), changed, cursor, replayed })
     }
 
     /// A revision, the newest if none is named, also of what is deleted.
@@ -136,17 +128,6 @@ impl Configurations {
     }
 }
 
-/// Carries a write out and answers it.
-macro_rules! answer_write {
-    (
-        $self:ident, $admitted:ident, $verb:expr, $creates:literal, $response:ident, $field:ident
-    ) => {{
-        let Outcome { sent: $field, changed, cursor, replayed } =
-            $self.write(&$admitted, $verb, $creates).await?;
-        Ok(respond(proto::$response { $field, changed, cursor }, replayed))
-    }};
-}
-
 /// The five methods of each kind. They are written into the one implementation of the service.
 macro_rules! methods {
     ($(
@@ -169,7 +150,8 @@ macro_rules! methods {
                     parent, $id, $field, request_id: _, validate_only: _,
                 } = message;
                 let verb = $create_verb(decode::create(&parent, &$id, $field)?);
-                answer_write!(self, admitted, verb, true, $create_response, $field)
+                let outcome = self.write(&admitted, verb, true).await?;
+                answer!(outcome -> $create_response { $field })
             }
 
             async fn $get(
@@ -203,7 +185,8 @@ macro_rules! methods {
                 } = message;
                 let update = decode::update($field, update_mask)?;
                 $(let update = crate::domain::configuration::Update { $more, ..update };)?
-                answer_write!(self, admitted, $update_verb(update), false, $update_response, $field)
+                let outcome = self.write(&admitted, $update_verb(update), false).await?;
+                answer!(outcome -> $update_response { $field })
             }
 
             async fn $delete(
@@ -214,7 +197,8 @@ macro_rules! methods {
                 let proto::$delete_request { name, etag, request_id: _, validate_only: _ } =
                     message;
                 let verb = $delete_verb(decode::delete(proto::$message::KIND, &name, etag)?);
-                answer_write!(self, admitted, verb, false, $delete_response, $field)
+                let outcome = self.write(&admitted, verb, false).await?;
+                answer!(outcome -> $delete_response { $field })
             }
         )*}
     };

@@ -13,7 +13,8 @@ use crate::domain::error::{Error, Reason, Result, invalid, required, too_large};
 use crate::domain::name::ConsumerName;
 use crate::proto::{self, well_known};
 use crate::stream::{Position, Start};
-use crate::transport::decode::{etag, event_filter_at};
+use crate::transport::decode::etag;
+use crate::transport::decode_events::event_filter_at;
 use crate::transport::mask::paths;
 
 /// What the server sets, or what never changes.

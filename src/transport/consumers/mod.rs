@@ -12,7 +12,7 @@ use tonic::{Request, Response};
 pub(super) use consume::ConsumeStream;
 
 use super::auth::{Admitted, Caller, admit, admit_write};
-use super::door::{Written, expected, respond};
+use super::door::{Outcome, Written, answer, expected, written};
 use super::event_service::Events;
 use super::page_token::List;
 use super::paging::{Filled, Page};
@@ -27,25 +27,6 @@ use crate::domain::name::{ConsumerName, Id, ProjectId};
 use crate::ledger::Answer;
 use crate::proto;
 use crate::stream::Start;
-
-/// What every write of a consumer answers.
-struct Outcome {
-    consumer: Option<proto::Consumer>,
-    changed: bool,
-    cursor: String,
-    replayed: bool,
-}
-
-/// A call that decodes to a verb and answers the consumer.
-macro_rules! written {
-    ($self:ident, $request:ident, $verb:ident, $response:ident) => {{
-        let (admitted, message) = admit_write(&$self.door.access, $request).await?;
-        let verb = $verb::try_from(message)?;
-        let Outcome { consumer, changed, cursor, replayed } =
-            $self.write_consumer(&admitted, verb).await?;
-        Ok(respond(proto::$response { consumer, changed, cursor }, replayed))
-    }};
-}
 
 impl Events {
     /// A consumer, for somebody whose role allows a call that is about it.
@@ -70,7 +51,11 @@ impl Events {
         found.ok_or_else(|| not_found(name))
     }
 
-    async fn write_consumer(&self, admitted: &Admitted, verb: impl Into<Verb>) -> Result<Outcome> {
+    async fn write_consumer(
+        &self,
+        admitted: &Admitted,
+        verb: impl Into<Verb>,
+    ) -> Result<Outcome<proto::Consumer>> {
         let verb = verb.into();
         let creates = matches!(verb, Verb::CreateConsumer(_));
         let deletes = matches!(verb, Verb::DeleteConsumer(_));
@@ -94,7 +79,7 @@ impl Events {
                 (encode::consumer(&self.stored_consumer(&admitted.caller, &name).await?), true)
             }
         };
-        Ok(Outcome { consumer: Some(consumer), changed, cursor, replayed })
+        Ok(Outcome { resource: Some(consumer), changed, cursor, replayed })
     }
 
     /// Adds to the refusal of an expired consumer what it can be reset to.
@@ -136,9 +121,8 @@ impl Events {
         let spec = decode::spec(consumer.ok_or_else(|| required("consumer"))?)?;
         let start = decode::start(start)?.unwrap_or(Start::Now);
         let start = self.start_place(&admitted.caller, start).await?;
-        let Outcome { consumer, changed, cursor, replayed } =
-            self.write_consumer(&admitted, CreateConsumer { name, spec, start }).await?;
-        Ok(respond(proto::CreateConsumerResponse { consumer, changed, cursor }, replayed))
+        let outcome = self.write_consumer(&admitted, CreateConsumer { name, spec, start }).await?;
+        answer!(outcome -> CreateConsumerResponse { consumer })
     }
 
     pub(super) async fn consumer_got(
@@ -182,28 +166,31 @@ impl Events {
         &self,
         request: Request<proto::UpdateConsumerRequest>,
     ) -> Result<Response<proto::UpdateConsumerResponse>> {
-        written!(self, request, UpdateConsumer, UpdateConsumerResponse)
+        written!(self.write_consumer(request: UpdateConsumer)
+            -> UpdateConsumerResponse { consumer })
     }
 
     pub(super) async fn consumer_deleted(
         &self,
         request: Request<proto::DeleteConsumerRequest>,
     ) -> Result<Response<proto::DeleteConsumerResponse>> {
-        written!(self, request, DeleteConsumer, DeleteConsumerResponse)
+        written!(self.write_consumer(request: DeleteConsumer)
+            -> DeleteConsumerResponse { consumer })
     }
 
     pub(super) async fn consumer_paused(
         &self,
         request: Request<proto::PauseConsumerRequest>,
     ) -> Result<Response<proto::PauseConsumerResponse>> {
-        written!(self, request, PauseConsumer, PauseConsumerResponse)
+        written!(self.write_consumer(request: PauseConsumer) -> PauseConsumerResponse { consumer })
     }
 
     pub(super) async fn consumer_resumed(
         &self,
         request: Request<proto::ResumeConsumerRequest>,
     ) -> Result<Response<proto::ResumeConsumerResponse>> {
-        written!(self, request, ResumeConsumer, ResumeConsumerResponse)
+        written!(self.write_consumer(request: ResumeConsumer)
+            -> ResumeConsumerResponse { consumer })
     }
 
     pub(super) async fn consumer_reset(
@@ -217,8 +204,7 @@ impl Events {
         let start = decode::start(start)?.ok_or_else(|| required("start"))?;
         let start = self.start_place(&admitted.caller, start).await?;
         let verb = ResetConsumer { name, etag: super::decode::etag(etag), start };
-        let Outcome { consumer, changed, cursor, replayed } =
-            self.write_consumer(&admitted, verb).await?;
-        Ok(respond(proto::ResetConsumerResponse { consumer, changed, cursor }, replayed))
+        let outcome = self.write_consumer(&admitted, verb).await?;
+        answer!(outcome -> ResetConsumerResponse { consumer })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use tonic::{Request, Response};
 
-use super::{Outcome, encode};
+use super::encode;
 use crate::domain::consumer::{Consumer, REPLAY_MAX, ReplayParkedEvents};
 use crate::domain::error::{Result, invalid};
 use crate::domain::event::Seq;
@@ -14,8 +14,9 @@ use crate::domain::name::ConsumerName;
 use crate::proto;
 use crate::store::ParkedRow;
 use crate::transport::auth::{Caller, admit, admit_write};
-use crate::transport::decode::{event_filter, page_size};
-use crate::transport::door::{fit, respond};
+use crate::transport::decode::page_size;
+use crate::transport::decode_events::event_filter;
+use crate::transport::door::{answer, fit};
 use crate::transport::event_service::Events;
 use crate::transport::page_token::{List, number_key, number_of};
 
@@ -108,9 +109,7 @@ impl Events {
         let more = seqs.len() > REPLAY_MAX;
         seqs.truncate(REPLAY_MAX);
         let verb = ReplayParkedEvents { name, seqs: seqs.into_iter().collect::<BTreeSet<_>>() };
-        let Outcome { consumer, changed, cursor, replayed } =
-            self.write_consumer(&admitted, verb).await?;
-        let answer = proto::ReplayParkedEventsResponse { consumer, changed, cursor, more };
-        Ok(respond(answer, replayed))
+        let outcome = self.write_consumer(&admitted, verb).await?;
+        answer!(outcome -> ReplayParkedEventsResponse { consumer, more })
     }
 }

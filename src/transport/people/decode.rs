@@ -16,12 +16,8 @@ use crate::domain::people::{
     check_hours,
 };
 use crate::proto::{self, well_known};
+use crate::transport::decode::etag;
 use crate::transport::token::Hash;
-
-/// An etag, if one was sent.
-fn etag(sent: String) -> Option<String> {
-    (!sent.is_empty()).then_some(sent)
-}
 
 fn unknown_value(field: &str, number: i32) -> Error {
     invalid(field, format!("{number} is no value of it"))

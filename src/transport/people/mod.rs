@@ -7,7 +7,7 @@ mod mask;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::auth::{Admitted, Caller};
-use super::door::{Door, Written, unexpected};
+use super::door::{Door, Outcome, Written, unexpected};
 use super::token;
 use crate::domain::command::{Resource, Verb};
 use crate::domain::error::{Error, Result};
@@ -21,19 +21,6 @@ pub(super) use encode::{
     actor as encode_actor, credential as encode_credential, group as encode_group,
     member as encode_member,
 };
-
-/// What every write answers.
-#[derive(Debug)]
-pub(super) struct Outcome<T> {
-    /// The thing; none if a call that is sent again was about one that is gone since.
-    pub resource: Option<T>,
-    /// Whether it changed anything.
-    pub changed: bool,
-    /// The log's cursor after it.
-    pub cursor: String,
-    /// Whether it was acknowledged before.
-    pub replayed: bool,
-}
 
 /// An actor, deleted or not.
 pub(super) async fn actor(door: &Door, caller: &Caller, name: &ActorName) -> Result<Option<Actor>> {
@@ -70,31 +57,34 @@ async fn credential(
 macro_rules! write {
     ($(#[$doc:meta])* $write:ident, $noun:ident, $Noun:ident, $Name:ident, $called:literal,
      $($create:ident)?) => {
-        $(#[$doc])*
-        pub(super) async fn $write(
-            door: &Door,
-            admitted: &Admitted,
-            verb: impl Into<Verb>,
-        ) -> Result<Outcome<proto::$Noun>> {
-            let verb = verb.into();
-            let to_be = admitted.validate_only && (false $(|| matches!(verb, Verb::$create(_)))?);
-            let Written { answer, changed, cursor } = door.write(admitted, verb).await?;
-            let (resource, replayed) = match answer {
-                Answer::Resource(resource) => {
-                    let Resource::$Noun(is) = &resource else {
-                        return Err(unexpected($called, &resource));
-                    };
-                    let is = encode::$noun(is);
-                    (Some(if to_be { encode::to_be::$noun(is) } else { is }), false)
-                }
-                Answer::Replayed(name) => {
-                    let name = $Name::parse("name", &name)
-                        .map_err(|error| Error::Internal(error.into()))?;
-                    let is = $noun(door, &admitted.caller, &name).await?;
-                    (is.as_ref().map(encode::$noun), true)
-                }
-            };
-            Ok(Outcome { resource, changed, cursor, replayed })
+        impl Door {
+            $(#[$doc])*
+            pub(super) async fn $write(
+                &self,
+                admitted: &Admitted,
+                verb: impl Into<Verb>,
+            ) -> Result<Outcome<proto::$Noun>> {
+                let verb = verb.into();
+                let creates = false $(|| matches!(verb, Verb::$create(_)))?;
+                let to_be = creates && admitted.validate_only;
+                let Written { answer, changed, cursor } = self.write(admitted, verb).await?;
+                let (resource, replayed) = match answer {
+                    Answer::Resource(resource) => {
+                        let Resource::$Noun(is) = &resource else {
+                            return Err(unexpected($called, &resource));
+                        };
+                        let is = encode::$noun(is);
+                        (Some(if to_be { encode::to_be::$noun(is) } else { is }), false)
+                    }
+                    Answer::Replayed(name) => {
+                        let name = $Name::parse("name", &name)
+                            .map_err(|error| Error::Internal(error.into()))?;
+                        let is = $noun(self, &admitted.caller, &name).await?;
+                        (is.as_ref().map(encode::$noun), true)
+                    }
+                };
+                Ok(Outcome { resource, changed, cursor, replayed })
+            }
         }
     };
 }
@@ -116,34 +106,36 @@ write!(
     write_credential, credential, Credential, CredentialName, "a credential",
 );
 
-/// Creates a credential, and answers its token if it is the one that is kept the digest of.
-pub(super) async fn issue_credential(
-    door: &Door,
-    admitted: &Admitted,
-    verb: CreateCredential,
-    token: &SecretString,
-) -> Result<(Outcome<proto::Credential>, String)> {
-    let Written { answer, changed, cursor } = door.write(admitted, verb).await?;
-    let (resource, token, replayed) = match answer {
-        Answer::Resource(resource) => {
-            let Resource::Credential(is) = &resource else {
-                return Err(unexpected("a credential", &resource));
-            };
-            // The same call twice at the same time: the token that counts is that of the first.
-            let counts = is.token_hash == token::hash(token.expose_secret());
-            let told = counts && !admitted.validate_only;
-            let shown = encode::credential(is);
-            let shown =
-                if admitted.validate_only { encode::to_be::credential(shown) } else { shown };
-            (Some(shown), told.then(|| token.expose_secret().to_owned()), false)
-        }
-        Answer::Replayed(name) => {
-            let name = CredentialName::parse("name", &name)
-                .map_err(|error| Error::Internal(error.into()))?;
-            let is = credential(door, &admitted.caller, &name).await?;
-            (is.as_ref().map(encode::credential), None, true)
-        }
-    };
-    let outcome = Outcome { resource, changed, cursor, replayed };
-    Ok((outcome, token.unwrap_or_default()))
+impl Door {
+    /// Creates a credential, and answers its token if it is the one that is kept the digest of.
+    pub(super) async fn issue_credential(
+        &self,
+        admitted: &Admitted,
+        verb: CreateCredential,
+        token: &SecretString,
+    ) -> Result<(Outcome<proto::Credential>, String)> {
+        let Written { answer, changed, cursor } = self.write(admitted, verb).await?;
+        let (resource, token, replayed) = match answer {
+            Answer::Resource(resource) => {
+                let Resource::Credential(is) = &resource else {
+                    return Err(unexpected("a credential", &resource));
+                };
+                // The same call twice at the same time: the token that counts is that of the first.
+                let counts = is.token_hash == token::hash(token.expose_secret());
+                let told = counts && !admitted.validate_only;
+                let shown = encode::credential(is);
+                let shown =
+                    if admitted.validate_only { encode::to_be::credential(shown) } else { shown };
+                (Some(shown), told.then(|| token.expose_secret().to_owned()), false)
+            }
+            Answer::Replayed(name) => {
+                let name = CredentialName::parse("name", &name)
+                    .map_err(|error| Error::Internal(error.into()))?;
+                let is = credential(self, &admitted.caller, &name).await?;
+                (is.as_ref().map(encode::credential), None, true)
+            }
+        };
+        let outcome = Outcome { resource, changed, cursor, replayed };
+        Ok((outcome, token.unwrap_or_default()))
+    }
 }

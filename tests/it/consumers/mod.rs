@@ -3,6 +3,7 @@
 mod calls;
 mod command_line;
 mod faults;
+mod lag;
 mod order;
 mod retries;
 mod steer;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod eventually;
+pub mod http;
 pub mod people;
 pub mod postgres;
 pub mod process;
@@ -12,6 +13,7 @@ pub mod work;
 
 pub use app::TestApp;
 pub use eventually::eventually;
+pub use http::get;
 pub use postgres::TestDatabase;
 pub use process::Process;
 pub use proxy::Proxy;

@@ -19,10 +19,10 @@ use super::reader::filter;
 use super::replicas::seconds;
 use super::stalled::{memory, publish};
 use crate::fault_calls::{create, issue};
-use crate::fault_shutdown::get;
 use crate::random::rng::{self, Rng};
 use crate::replicas::{door, project};
 use crate::support::app::Door;
+use crate::support::get;
 use crate::support::{Process, Proxy, TestDatabase, eventually};
 
 const WITHIN: Duration = Duration::from_secs(60);

@@ -10,9 +10,8 @@ use tonic::Code;
 use super::fleet::deadlocks;
 use crate::fault_calls::{create, creating, issue, issues_titled, log, reason};
 use crate::fault_ledger::one_is_refused_and_63_happen_once;
-use crate::fault_shutdown::get;
 use crate::support::app::TestApp;
-use crate::support::{TestDatabase, eventually};
+use crate::support::{TestDatabase, eventually, get};
 
 const WITHIN: Duration = Duration::from_secs(20);
 

@@ -12,10 +12,9 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Endpoint;
 
 use crate::fault_calls::{creating, issue};
-use crate::fault_shutdown::get;
 use crate::random::rng::{self, Rng};
 use crate::support::app::{Bearer, Door, PATIENCE, TOKEN, TestApp};
-use crate::support::{Proxy, eventually};
+use crate::support::{Proxy, eventually, get};
 
 /// How many one caller may have.
 const SUBSCRIPTIONS_MAX: usize = 100;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::fault_calls::{create, creating, issue, log};
-use crate::fault_shutdown::get;
 use crate::replicas::beside;
 use crate::support::app::TestApp;
-use crate::support::{TestDatabase, eventually};
+use crate::support::{TestDatabase, eventually, get};
 
 const WITHIN: Duration = Duration::from_secs(20);
 

@@ -9,9 +9,9 @@ use potts::proto::subscribe_response::Message;
 
 use super::oracle::place;
 use super::stalled::publish;
-use crate::fault_shutdown::get;
 use crate::support::TestApp;
 use crate::support::app::PATIENCE;
+use crate::support::get;
 
 const READERS: usize = 1_000;
 /// Of those so many at a time.
