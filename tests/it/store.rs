@@ -7,7 +7,7 @@ use potts::domain::definition::DefinitionKey;
 use potts::domain::event::Seq;
 use potts::domain::name::ProjectId;
 use potts::store::{
-    Append, Connections, Connector, Fault, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
+    Append, Connections, Connector, NewEvent, Resolve, Store, lock_order::ORDER_LOCK,
 };
 
 use crate::fault_calls::{create, issue, issues_titled};
@@ -364,10 +364,7 @@ async fn refused_with(message: &str) -> Vec<String> {
         let definitions = vec![DefinitionKey::project(ProjectId::parse("id", "abc").unwrap())];
         let resolve = Resolve { calls, definitions, ..Resolve::default() };
         let fault = session.open().await.unwrap().begin(&resolve).await.unwrap_err();
-        told.push(match fault {
-            Fault::Again(cause) => format!("again: {cause}"),
-            other => format!("{:#}", anyhow::Error::from(other)),
-        });
+        told.push(format!("{:#}", anyhow::Error::from(fault)));
     }
     told
 }
@@ -376,8 +373,9 @@ async fn refused_with(message: &str) -> Vec<String> {
 /// that was refused because of that: what is to be done depends on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_statement_that_failed_is_told_and_not_those_behind_it() {
-    for told in refused_with("canceling statement due to statement timeout").await {
-        assert_eq!(told, "again: canceling statement due to statement timeout");
+    let late = "canceling statement due to statement timeout";
+    for told in refused_with(late).await {
+        assert_eq!(told, format!("the database asks to try again: {late}"));
     }
     for told in refused_with("no").await {
         assert_eq!(told, "the database refuses a statement: no");

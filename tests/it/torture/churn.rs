@@ -240,5 +240,5 @@ async fn subscriptions_that_come_and_go_leave_nothing_behind() {
         let grown = after.memory.saturating_sub(before.memory);
         assert!(grown < MEMORY_GROWS + written * EVENT_BYTES, "{grown} bytes more");
     }
-    assert!(churn.told.get() * 2 > churn.opened.get(), "most of them have lived for a while");
+    assert!(churn.told.get() * 4 > churn.opened.get(), "many of them have lived for a while");
 }
