@@ -27,6 +27,9 @@ const HINT_PERIOD: Duration = Duration::from_millis(10);
 const RECONNECT_PERIOD: Duration = Duration::from_millis(500);
 /// How often it is looked whether calls can be served.
 const PROBE_PERIOD: Duration = Duration::from_secs(1);
+/// More than any statement may take: for a deadline before that it would be told its time, and the
+/// next one told otherwise, and a service at rest would say three things where one is asked.
+const PROBE_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked whether another replica has made partitions.
 const KEEPER_PERIOD: Duration = Duration::from_millis(50);
 /// It takes milliseconds. Who holds the keeper's lock for longer does something else.
@@ -205,7 +208,8 @@ pub async fn watch_health<F: Future<Output = ()>>(
     stopping: CancellationToken,
 ) {
     loop {
-        let answers = store.now(Instant::now() + PROBE_PERIOD);
+        // Given up before, and its connection with it.
+        let answers = store.now(Instant::now() + PROBE_MAX);
         let answers = matches!(tokio::time::timeout(PROBE_PERIOD, answers).await, Ok(Ok(_)));
         let ready = answers && ledger.is_ready() && !stopping.is_cancelled();
         if ready != readiness.is_ready() {

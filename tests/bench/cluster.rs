@@ -130,6 +130,13 @@ impl Cluster {
         Ok(self.admin().await?.batch_execute(&drop).await?)
     }
 
+    /// How many transactions have ended in a database.
+    pub async fn transactions(&self, database: &str) -> Result<f64> {
+        let ended = "select (xact_commit + xact_rollback)::float8 from pg_stat_database \
+                     where datname = $1";
+        Ok(self.admin().await?.query_one(ended, &[&database]).await?.get(0))
+    }
+
     /// Writes everything back, so that nobody pays for what was written before.
     pub async fn checkpoint(&self) -> Result<()> {
         Ok(self.admin().await?.batch_execute("checkpoint").await?)

@@ -26,6 +26,7 @@ mod options;
 mod peers;
 mod process;
 mod report;
+mod resting;
 mod rounds;
 mod saturation;
 mod stream_rows;
@@ -109,8 +110,9 @@ async fn measure(options: &Options, cluster: &Cluster) -> Result<Measured> {
         let rounds = (options.rounds(), options.span());
         lines = rounds::run(cluster, floor.as_ref(), &comparisons, rounds).await?;
     }
-    let (streams, costs) = streams::run(options, cluster, peers.as_ref()).await?;
+    let (streams, mut costs) = streams::run(options, cluster, peers.as_ref()).await?;
     lines.extend(streams);
+    costs.extend(resting::run(options, cluster).await?);
     lines.extend(catch_up::run(options, cluster, floor.as_ref(), peers.as_ref()).await?);
     lines.extend(growth::run(options, cluster).await?);
     lines.extend(agendas(options, cluster).await?);

@@ -69,6 +69,13 @@ impl Options {
         Span { warm_up: whole / 4, whole }
     }
 
+    /// How long a service rests before it counts, and then each time. It looks for some things
+    /// every ten seconds only, and servers tell late what they have done.
+    pub fn rest(&self) -> Span {
+        let whole = Duration::from_secs(if self.quick { 10 } else { 30 });
+        Span { warm_up: whole / 2, whole }
+    }
+
     /// How long a log the catching up reads.
     pub fn log_events(&self) -> u32 {
         if self.quick { 50_000 } else { 400_000 }
