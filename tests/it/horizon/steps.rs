@@ -1,7 +1,9 @@
 //! The steps to the end of a partition, cut off at each.
 
 use potts::domain::event::Seq;
+use potts::proto::Event;
 use potts::server::{Retention, keep_horizon};
+use prost::Message as _;
 
 use super::{BEHIND, DAY, SECOND, WITHIN, after_90_days, has_table, horizon, keep, late, store};
 use crate::fault_calls::log;
@@ -10,8 +12,18 @@ use crate::support::{TestApp, TestDatabase, eventually};
 
 /// Fills the first partition with its last events, so many days old, and begins the second one.
 pub(super) async fn fill(database: &TestDatabase, count: i64, body: &[u8], days: i64) {
+    let about = "projects/p".to_owned();
+    let mut event = Event {
+        r#type: "issue.created".into(),
+        class: 1,
+        project: about.clone(),
+        subject: about.clone(),
+        root: about,
+        ..Event::default()
+    }
+    .encode_to_vec();
     // A field that nobody knows, as long as the bytes are.
-    let mut event = vec![0xfa, 0x3f];
+    event.extend([0xfa, 0x3f]);
     prost::encoding::encode_varint(u64::try_from(body.len()).unwrap(), &mut event);
     event.extend(body);
     let sql = database.sql().await;
