@@ -1,5 +1,6 @@
 //! A page of everything, which several readers share: each takes of it what it may see.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -86,19 +87,21 @@ impl Block {
         usize::try_from(place.0 - self.after.0).ok()
     }
 
-    /// What a reader makes of at most so many events after a place.
-    pub fn rows(&self, after: Seq, rows_max: usize, view: &View) -> impl Iterator<Item = Row> {
+    /// What a reader makes of at most so many events after a place; none if it has to look into
+    /// one that cannot be read: nobody knows who is to see that.
+    pub fn rows(&self, after: Seq, rows_max: usize, view: &View) -> Option<VecDeque<Row>> {
         let takes_all = view.takes_all();
         let index = self.index(after).unwrap_or(usize::MAX);
-        self.entries.iter().skip(index).take(rows_max).map(move |entry| {
+        let row = |entry: &Entry| {
             let Entry { position, ends_command, audience, bytes } = entry;
             let seen = match takes_all {
                 true => Seen::Whole,
-                false => facts(bytes).map_or(Seen::No, |facts| view.sees(facts, audience)),
+                false => view.sees(facts(bytes)?, audience),
             };
             let taken = shown(seen, bytes);
-            Row { position: *position, ends_command: *ends_command, taken }
-        })
+            Some(Row { position: *position, ends_command: *ends_command, taken })
+        };
+        self.entries.iter().skip(index).take(rows_max).map(row).collect()
     }
 }
 
@@ -113,6 +116,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::event::EventClass;
+    use crate::domain::filter::EventFilter;
 
     fn row(seq: i64) -> RawRow {
         let (event_id, audience) = (Uuid::nil(), Audience::everybody());
@@ -125,7 +130,7 @@ mod tests {
 
     fn seqs(block: &Block, after: i64, rows_max: usize) -> Vec<i64> {
         let all = View::of_everything();
-        let rows = block.rows(Seq(after), rows_max, &all);
+        let rows = block.rows(Seq(after), rows_max, &all).unwrap().into_iter();
         rows.inspect(|row| assert!(row.taken.is_some())).map(|row| row.position.seq.0).collect()
     }
 
@@ -146,6 +151,18 @@ mod tests {
         for (place, goes_on) in [(1, false), (2, true), (4, true), (5, false)] {
             assert_eq!(block.goes_on_after(Seq(place)), goes_on, "{place}");
         }
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_left_out_for_nobody() {
+        let block = block(&[3, 4, 5], 5).unwrap();
+        let classes = Some([EventClass::System].into());
+        let filter = EventFilter { classes, ..EventFilter::default() };
+
+        let rows = block.rows(Seq(2), 9, &View { filter, ..View::of_everything() });
+
+        assert!(rows.is_none());
+        assert_eq!(seqs(&block, 2, 9), [3, 4, 5], "who takes all looks into none");
     }
 
     #[test]

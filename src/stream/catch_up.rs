@@ -197,9 +197,9 @@ impl CatchUp {
                 if after.next() < oldest {
                     return Err(Trouble::Expired { oldest });
                 }
-                self.defects = 0;
                 let rows_max = if is_pressed(shared) { ROWS_PRESSED } else { usize::MAX };
-                let page = shared.pages.take(block, after, rows_max, view);
+                let page = shared.pages.take(block, after, rows_max, view)?;
+                self.defects = 0;
                 self.is_wide = page.rows_taken * NARROW_BELOW >= page.rows_read;
                 Ok(page)
             }

@@ -227,9 +227,16 @@ impl Pages {
     }
 
     /// What a reader makes of at most so many events of a block after its place.
-    pub fn take(&self, block: Arc<Block>, after: Seq, rows_max: usize, view: &View) -> Page {
-        let rows = block.rows(after, rows_max, view).collect();
-        Page::of(rows, 0, &self.held, Some(block))
+    pub fn take(
+        &self,
+        block: Arc<Block>,
+        after: Seq,
+        rows_max: usize,
+        view: &View,
+    ) -> Result<Page, Trouble> {
+        let rows = block.rows(after, rows_max, view);
+        let rows = rows.ok_or_else(|| Trouble::Defect("an event cannot be read".into()))?;
+        Ok(Page::of(rows, 0, &self.held, Some(block)))
     }
 
     /// The log is another one.
