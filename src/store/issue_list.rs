@@ -75,8 +75,7 @@ fn statement(asked: &IssueList<'_>) -> Statement<SqlRow> {
     let IssueList { project, deleted_after, reader, selection } = asked;
     let mut page = Statement::new("select ");
     page.sql(issue::COLUMNS).sql(" from issues i where i.project = ").text(project.as_str());
-    page.sql(" and exists (select from projects p where p.id = ").text(project.as_str());
-    page.sql(" and p.deleted_at is null)");
+    page.sql(" and (select potts_is_live(").text(project.as_str()).sql("))");
     match deleted_after {
         None => page.sql(" and i.deleted_at is null"),
         Some(at) => page.sql(" and (i.deleted_at is null or i.deleted_at > ").time(*at).sql(")"),

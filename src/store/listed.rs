@@ -1,10 +1,13 @@
 //! Pages of lists, and where the log ended when they were read.
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use std::marker::PhantomData;
+
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use super::error::Result;
 use super::log::{self, LogEnd};
 use super::pipelined::heard;
+use super::prepared::prepared;
 use crate::domain::event::Seq;
 
 /// A page of a list, and where the log ended when it was read.
@@ -16,20 +19,31 @@ pub struct Listed<T> {
     pub log: Option<LogEnd>,
 }
 
+prepared!(Commit() -> (), "commit");
+
 /// Reads a page by one statement; with a known head also the end of the log, in the same snapshot.
-/// All is sent at once, but for the commit: it would overtake a page that is not prepared yet.
+/// All is sent at once.
 macro_rules! listed {
     ($store:expr, $known_head:expr, $deadline:expr, $conn:ident => $rows:expr) => {{
         let mut reader = $store.read.get(Some($deadline)).await?;
         let listed = async {
             let $conn = &*reader.conn();
-            if $known_head.is_none() {
-                return Ok($crate::store::Listed { rows: $rows.await?, log: None });
+            let mut known = $known_head;
+            loop {
+                if known.is_none() {
+                    return Ok($crate::store::Listed { rows: $rows.await?, log: None });
+                }
+                let (log, rows, ()) = tokio::try_join!(
+                    biased;
+                    $crate::store::listed::begin($conn, known),
+                    $crate::store::pipelined::heard($rows),
+                    $crate::store::pipelined::heard($crate::store::listed::commit($conn)),
+                )?;
+                match $crate::store::listed::end_of(known, log) {
+                    Ok(()) => return Ok($crate::store::Listed { rows, log }),
+                    Err(next) => known = Some(next),
+                }
             }
-            let begun = $crate::store::listed::begin($conn, $known_head);
-            let (log, rows) = tokio::try_join!(biased; begun, $crate::store::pipelined::heard($rows))?;
-            let log = $crate::store::listed::end($conn, $known_head, log).await?;
-            Ok($crate::store::Listed { rows, log })
         };
         let listed = listed.await;
         reader.give_back(listed).await
@@ -72,19 +86,27 @@ pub(super) async fn begin(conn: &AsyncPgConnection, known: Option<Seq>) -> Resul
     Ok(log)
 }
 
+/// Whether the log ends where [`begin`] has found it; otherwise, from where on to look next.
+pub(super) fn end_of(known: Option<Seq>, found: Option<LogEnd>) -> std::result::Result<(), Seq> {
+    known.zip(found).map_or(Ok(()), |(known, found)| log::is_near(&found, known))
+}
+
+/// Ends what [`begin`] began. A prepared statement, so that it can be sent behind others.
+pub(super) async fn commit(mut conn: &AsyncPgConnection) -> Result<()> {
+    Commit { _of: PhantomData }.execute(&mut conn).await?;
+    Ok(())
+}
+
 /// Ends what [`begin`] began, and answers where the log ends in it, however far from there.
 pub(super) async fn end(
-    mut conn: &AsyncPgConnection,
+    conn: &AsyncPgConnection,
     known: Option<Seq>,
     near: Option<LogEnd>,
 ) -> Result<Option<LogEnd>> {
-    let log = match known.zip(near) {
-        Some((known, near)) => Some(match log::is_near(&near, known) {
-            Ok(()) => near,
-            Err(next) => log::end(conn, next).await?,
-        }),
-        None => None,
+    let log = match end_of(known, near) {
+        Ok(()) => near,
+        Err(next) => Some(log::end(conn, next).await?),
     };
-    conn.batch_execute("commit").await?;
+    commit(conn).await?;
     Ok(log)
 }

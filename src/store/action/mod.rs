@@ -90,11 +90,8 @@ impl Table for Action {
 
     fn replace<'a>(writes: &mut Writes<'a>, rows: &[(&'a Self, &'a Self)]) {
         // A sign of life leaves the version, and the row.
-        let own: Vec<&'a Action> = rows
-            .iter()
-            .filter(|(old, new)| old.version != new.version)
-            .map(|(_, new)| *new)
-            .collect();
+        let own = rows.iter().filter(|(old, new)| old.version != new.version);
+        let own: Vec<(&'a Self, &'a Self)> = own.copied().collect();
         if !own.is_empty() {
             row::update(writes, &own);
         }

@@ -184,6 +184,7 @@ write_rows!(
      u.step, u.ended_at, u.ended_state from {rows}"
 );
 
+// How far it has come: what most changes are about.
 write_rows!(
     Update of row: Action {
         project: &'a str => Text = row.name.issue.project.as_str(),
@@ -191,15 +192,6 @@ write_rows!(
         number: i64 => BigInt = row.name.number,
         version: i64 => BigInt = row.version,
         updated_at: PgTimestamp => Timestamptz = time::to_sql(row.updated_at),
-        title: &'a str => Text = row.title.as_str(),
-        description: &'a str => Text = row.description.as_str(),
-        parameters: String => Text = object(&row.parameters),
-        assignee: Option<&'a str> => Nullable<Text> = row.assignee.as_ref().map(ActorName::as_str),
-        candidates: String => Text = candidates(row),
-        priority: i16 => SmallInt = row.priority,
-        not_before: Option<PgTimestamp> => Nullable<Timestamptz> = row.not_before.map(time::to_sql),
-        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
-        expires_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.expires_at.map(time::to_sql),
         attempt: i64 => BigInt = row.attempt,
         last_outcome: Option<&'a str> => Nullable<Text> = last_outcome(row),
         failures: i32 => Integer = row.failures,
@@ -213,13 +205,35 @@ write_rows!(
         ended_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.ended_at.map(time::to_sql),
         ended_state: Option<&'a str> => Nullable<Text> = row.place.ended().map(EndedState::as_str),
     },
-    "update actions a set version = u.version, updated_at = u.updated_at, title = u.title, \
-     description = u.description, parameters = u.parameters::jsonb, assignee = u.assignee, \
-     candidates = u.candidates::text[], priority = u.priority, not_before = u.not_before, due_at = \
-     u.due_at, expires_at = u.expires_at, attempt = u.attempt, last_outcome = u.last_outcome, \
-     failures = u.failures, losses = u.losses, backoff_ms = u.backoff_ms, retry_at = u.retry_at, \
-     result = u.result::jsonb, error = u.error::jsonb, last_error = u.last_error::jsonb, step = \
-     u.step, ended_at = u.ended_at, ended_state = u.ended_state from {rows} where a.ctid = (select \
+    "update actions a set version = u.version, updated_at = u.updated_at, attempt = u.attempt, \
+     last_outcome = u.last_outcome, failures = u.failures, losses = u.losses, \
+     backoff_ms = u.backoff_ms, retry_at = u.retry_at, result = u.result::jsonb, \
+     error = u.error::jsonb, last_error = u.last_error::jsonb, step = u.step, \
+     ended_at = u.ended_at, ended_state = u.ended_state from {rows} where a.ctid = (select \
+     k.ctid from actions k where k.project = u.project and k.issue = u.issue and k.number = \
+     u.number)"
+);
+
+// What is to be done, by whom and when: what somebody asks for.
+write_rows!(
+    UpdateTerms of row: Action {
+        project: &'a str => Text = row.name.issue.project.as_str(),
+        issue: i64 => BigInt = row.name.issue.number,
+        number: i64 => BigInt = row.name.number,
+        title: &'a str => Text = row.title.as_str(),
+        description: &'a str => Text = row.description.as_str(),
+        parameters: String => Text = object(&row.parameters),
+        assignee: Option<&'a str> => Nullable<Text> = row.assignee.as_ref().map(ActorName::as_str),
+        candidates: String => Text = candidates(row),
+        priority: i16 => SmallInt = row.priority,
+        not_before: Option<PgTimestamp> => Nullable<Timestamptz> = row.not_before.map(time::to_sql),
+        due_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.due_at.map(time::to_sql),
+        expires_at: Option<PgTimestamp> => Nullable<Timestamptz> = row.expires_at.map(time::to_sql),
+    },
+    "update actions a set title = u.title, description = u.description, \
+     parameters = u.parameters::jsonb, assignee = u.assignee, \
+     candidates = u.candidates::text[], priority = u.priority, not_before = u.not_before, \
+     due_at = u.due_at, expires_at = u.expires_at from {rows} where a.ctid = (select \
      k.ctid from actions k where k.project = u.project and k.issue = u.issue and k.number = \
      u.number)"
 );
@@ -372,7 +386,23 @@ pub(super) fn insert<'a>(writes: &mut Writes<'a>, rows: &[&'a Action]) {
     writes.add(Insert::of(rows));
 }
 
-/// Updates rows that are locked.
-pub(super) fn update<'a>(writes: &mut Writes<'a>, rows: &[&'a Action]) {
-    writes.exactly(rows.len(), Update::of(rows));
+/// Updates rows that are locked, knowing each as it was loaded and as it is.
+pub(super) fn update<'a>(writes: &mut Writes<'a>, rows: &[(&'a Action, &'a Action)]) {
+    let all: Vec<&'a Action> = rows.iter().map(|(_, new)| *new).collect();
+    writes.exactly(all.len(), Update::of(&all));
+    let differs = rows.iter().filter(|(old, new)| !has_same_terms(old, new));
+    let changed: Vec<&'a Action> = differs.map(|(_, new)| *new).collect();
+    if !changed.is_empty() {
+        writes.exactly(changed.len(), UpdateTerms::of(&changed));
+    }
+}
+
+fn has_same_terms(one: &Action, other: &Action) -> bool {
+    let times = |action: &Action| (action.not_before, action.due_at, action.expires_at);
+    one.title == other.title
+        && one.description == other.description
+        && one.parameters == other.parameters
+        && (&one.assignee, &one.candidates) == (&other.assignee, &other.candidates)
+        && one.priority == other.priority
+        && times(one) == times(other)
 }

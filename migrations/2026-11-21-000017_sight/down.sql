@@ -1,0 +1,2 @@
+drop function potts_is_live(text);
+drop function potts_held(text, text[]);
