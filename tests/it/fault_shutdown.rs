@@ -23,9 +23,11 @@ async fn what_was_taken_in_is_carried_out_before_the_end() {
     app.project("abc").await;
     let door = app.door.clone();
     let held = hold_order_lock(&app.database).await;
-    let calls: Vec<_> =
-        (0..20).map(|n| creating(&door, &issue("abc", &format!("taken {n}")), WITHIN)).collect();
+    let taken = |n| creating(&door, &issue("abc", &format!("taken {n}")), WITHIN);
+    // One is being carried out, alone; all that comes after it is queued.
+    let mut calls = vec![taken(0)];
     order_lock_awaited(&app.database).await;
+    calls.extend((1..20).map(taken));
     let metrics = app.server.http_addr;
     let queued = async || get(metrics, "/metrics").await.1.contains("queued_commands 19");
     eventually(WITHIN, queued, |all| *all).await;
