@@ -351,8 +351,8 @@ impl Store {
 
     /// How many events there are after one place, up to and including another: looks at each.
     pub async fn count_events(&self, after: Seq, to: Seq) -> Result<i64> {
-        let mut conn = self.connector.connect(Purpose::Keep).await?;
-        log::count(&mut conn, after, to).await
+        let conn = self.connector.connect(Purpose::Keep).await?;
+        log::count(&conn, after, to).await
     }
 
     /// The archives that were made, by the numbers of their partitions.
